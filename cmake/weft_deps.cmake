@@ -1,0 +1,11 @@
+# Libraries that weft stands on. Always linked PRIVATE: no header of weft includes theirs.
+# packages.txt names the Debian packages; the house.packages test compares the two.
+find_package(Threads REQUIRED)
+find_package(PkgConfig REQUIRED)
+pkg_check_modules(ZMQ REQUIRED IMPORTED_TARGET libzmq>=4.3)
+pkg_check_modules(CZMQ REQUIRED IMPORTED_TARGET libczmq>=4.2)
+pkg_check_modules(SQLITE REQUIRED IMPORTED_TARGET sqlite3>=3.35)
+pkg_check_modules(JANSSON REQUIRED IMPORTED_TARGET jansson)
+pkg_check_modules(MICROHTTPD REQUIRED IMPORTED_TARGET libmicrohttpd)
+pkg_check_modules(XXHASH REQUIRED IMPORTED_TARGET libxxhash)           # the header alone: XXH_INLINE_ALL
+pkg_search_module(MSGPACK REQUIRED IMPORTED_TARGET msgpack-c msgpack)  # Debian 12 calls it "msgpack"
