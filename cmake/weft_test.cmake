@@ -46,8 +46,7 @@ function(weft_test_room room)
       continue()
     endif()
     add_executable(${target} ${source})
-    target_link_libraries(${target} PRIVATE weft_flags ${kit} PkgConfig::CMOCKA PkgConfig::MSGPACK
-      PkgConfig::SQLITE PkgConfig::ZMQ PkgConfig::CZMQ PkgConfig::JANSSON Threads::Threads)
+    target_link_libraries(${target} PRIVATE weft_flags ${kit} PkgConfig::CMOCKA)
     set_target_properties(${target} PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${CMAKE_CURRENT_BINARY_DIR})
     weft_test(${room}.${name} LABELS "${arg_LABELS}" TIMEOUT ${arg_TIMEOUT}
       COMMAND $<TARGET_FILE:${target}>)

@@ -120,7 +120,7 @@ def commands_of(script):
         text = file.read()
     text = re.sub(r"<<'?(\w+)'?\n.*?\n\1\n", "\n", text, flags=re.S)
     text = re.sub(r"(^|\s)#.*", r"\1", text)
-    text = re.sub(r"'[^']*'", "''", text)
+    text = re.sub(r"'[^'\n]*'", "''", text)
     text = text.replace("\\\n", " ")
     own = set(re.findall(r"^\s*(\w+)\(\)", text, flags=re.M))
     place = r"(?:^|[|&;(){`]|\$\(|\b(?:then|do|else|if|while|until|exec|time|command|env|setsid|sudo|[A-Z_]+=\S+)\s)"
