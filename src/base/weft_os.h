@@ -1,0 +1,21 @@
+/* weft_os: clock, randomness, lock files, directories: what both ends ask of the system. Any thread. */
+#ifndef WEFT_OS_H
+#define WEFT_OS_H
+
+#include "weft.h"
+
+int64_t weft_os_now_us(void);       /* Unix time in µs; may jump */
+int64_t weft_os_monotonic_ms(void); /* for timers; never jumps */
+uint64_t weft_os_random(void);      /* never 0 */
+void weft_os_uuid(weft_uuid_t *out); /* random, version 4 (RFC 9562) */
+
+/* Make the directory and its parents. WEFT_OK or WEFT_E_IO with errno set. */
+weft_err_t weft_os_mkdir(const char *path);
+
+/* Take the lock file PATH for this process; held until weft_os_unlock or the process ends.
+ * fd out. WEFT_OK, WEFT_E_LOCKED (pid out: who holds it as far as the file tells, else 0),
+ * WEFT_E_IO with errno set. */
+weft_err_t weft_os_lock(int *fd, const char *path, long *pid);
+void weft_os_unlock(int *fd); /* fd -1: nothing */
+
+#endif

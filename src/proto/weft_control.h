@@ -1,0 +1,156 @@
+/* weft_control: the messages of the control socket (docs/protocol.md, Control).
+ *
+ * A message is a text frame with the command and a frame with the body; PAGE has a third frame, a
+ * run of [type stamp event] values. Decoded bodies point into the bytes they came from. */
+#ifndef WEFT_CONTROL_H
+#define WEFT_CONTROL_H
+
+#include "weft.h"
+#include "weft_fields.h"
+
+#define WEFT_COMMANDS(X) \
+    X(HELLO) X(WELCOME) X(FETCH) X(PAGE) X(REPORT) X(STATUS) X(STATE) X(ERROR)
+
+#define X(name) WEFT_COMMAND_##name,
+typedef enum { WEFT_COMMAND_NONE, WEFT_COMMANDS(X) } weft_command_t;
+#undef X
+
+weft_command_t weft_command_parse(const void *frame, size_t size); /* NONE: unknown */
+const char *weft_command_name(weft_command_t command);
+
+/* client → bus. First of all; answered by WELCOME or ERROR. */
+typedef struct {
+    uint64_t id;      /* random; the reply carries it */
+    uint64_t version; /* of the protocol */
+    weft_text_t name; /* for people */
+    weft_place_t position;
+    weft_uuid_t origin; /* zero: none asked about */
+} weft_hello_t;
+
+/* The bus' word about one origin. */
+typedef struct {
+    uint64_t last;         /* highest sequence stored; 0: none */
+    uint64_t chain;        /* origin chain there */
+    uint64_t position;     /* in the log of that event */
+    uint64_t refused_seq;  /* last event refused for good since the bus started; 0: none */
+    uint64_t refused_code; /* weft_err_t */
+} weft_origin_state_t;
+
+typedef struct {
+    uint64_t id;
+    uint64_t version;
+    uint64_t boot;
+    weft_uuid_t log;
+    uint64_t first; /* lowest position that a reader may resume at */
+    uint64_t head;
+    uint64_t chain; /* at head */
+    int64_t at;     /* Unix time in µs by the bus' clock */
+    weft_text_t fanout; /* endpoints */
+    weft_text_t ingest;
+    weft_text_t software;
+    bool accepting;
+    weft_text_t reason;    /* why not; "" if accepting */
+    weft_bytes_t limits;   /* map: name → number, as in weft_limits.h */
+    weft_bytes_t origin;   /* nil, or weft_origin_state_t as a map */
+} weft_welcome_t;
+
+typedef struct {
+    uint64_t id;
+    weft_place_t position;
+    weft_bytes_t filters; /* array of str, 1..WEFT_FILTERS_MAX */
+    uint64_t max_events;
+    uint64_t max_bytes;
+} weft_fetch_t;
+
+typedef struct {
+    uint64_t id;
+    uint64_t boot;
+    weft_uuid_t log;
+    uint64_t from;
+    uint64_t next; /* the reader stands here after this page */
+    uint64_t chain; /* at next */
+    uint64_t head;
+    uint64_t count; /* events in the third frame */
+    uint64_t sum;   /* of their row checksums, mod 2^64 */
+} weft_page_t;
+
+/* client → bus, never answered: how a service is doing. */
+typedef struct {
+    weft_text_t name;
+    weft_uuid_t instance; /* origin of its outbox */
+    weft_text_t software;
+    uint64_t position;
+    uint64_t outbox;
+    uint64_t parked;
+    uint64_t applied_catch_up;
+    uint64_t applied_live;
+    bool live;
+    weft_bytes_t filters; /* array of str */
+} weft_report_t;
+
+typedef struct {
+    uint64_t id;
+} weft_status_t;
+
+/* The answer to STATUS. */
+typedef struct {
+    uint64_t id;
+    uint64_t boot;
+    weft_uuid_t log;
+    uint64_t first;
+    uint64_t head;
+    uint64_t chain;
+    int64_t at;
+    int64_t started; /* Unix time in µs */
+    weft_text_t software;
+    weft_text_t fanout;
+    weft_text_t ingest;
+    bool accepting;
+    weft_text_t reason;
+    weft_bytes_t counters; /* map: name → number */
+    weft_bytes_t services; /* array of {seen: µs, report: REPORT body} */
+} weft_state_t;
+
+typedef struct {
+    uint64_t id;
+    uint64_t code; /* weft_err_t */
+    weft_text_t text;
+    uint64_t version; /* of the bus' protocol */
+} weft_error_t;
+
+/* Body of one kind. out is zeroed first. WEFT_OK, WEFT_E_BAD_FIELD, WEFT_E_VERSION (HELLO and
+ * WELCOME of another version: id and version are set, nothing else), WEFT_E_BAD_FILTER, WEFT_E_TOO_BIG. */
+weft_err_t weft_hello_decode(const void *bytes, size_t size, weft_hello_t *out);
+weft_err_t weft_welcome_decode(const void *bytes, size_t size, weft_welcome_t *out);
+weft_err_t weft_fetch_decode(const void *bytes, size_t size, weft_fetch_t *out);
+weft_err_t weft_page_decode(const void *bytes, size_t size, weft_page_t *out);
+weft_err_t weft_report_decode(const void *bytes, size_t size, weft_report_t *out);
+weft_err_t weft_status_decode(const void *bytes, size_t size, weft_status_t *out);
+weft_err_t weft_state_decode(const void *bytes, size_t size, weft_state_t *out);
+weft_err_t weft_error_decode(const void *bytes, size_t size, weft_error_t *out);
+weft_err_t weft_origin_state_decode(const void *bytes, size_t size, weft_origin_state_t *out);
+
+void weft_hello_encode(weft_buf_t *w, const weft_hello_t *in);
+void weft_welcome_encode(weft_buf_t *w, const weft_welcome_t *in);
+void weft_fetch_encode(weft_buf_t *w, const weft_fetch_t *in);
+void weft_page_encode(weft_buf_t *w, const weft_page_t *in);
+void weft_report_encode(weft_buf_t *w, const weft_report_t *in);
+void weft_status_encode(weft_buf_t *w, const weft_status_t *in);
+void weft_state_encode(weft_buf_t *w, const weft_state_t *in);
+void weft_error_encode(weft_buf_t *w, const weft_error_t *in);
+void weft_origin_state_encode(weft_buf_t *w, const weft_origin_state_t *in);
+
+/* The limits a client may rely on, for WELCOME. */
+void weft_limits_encode(weft_buf_t *w);
+
+/* Filters as an array of str. Each is checked. */
+typedef struct {
+    size_t count;
+    weft_text_t *items; /* array of WEFT_FILTERS_MAX, the caller's */
+} weft_filters_t;
+weft_err_t weft_filters_decode(weft_bytes_t raw, weft_filters_t *out);
+void weft_filters_encode(weft_buf_t *w, const weft_filters_t *in);
+
+weft_text_t weft_text(const char *text); /* borrowed, NUL-terminated */
+
+#endif
