@@ -1,0 +1,53 @@
+/* weft_log_reader: reads the store through a connection of its own. Whatever it hands out has been
+ * checked against its checksum and its place in the chain (P6).
+ *
+ *   begin → any of head, place, origin, page → end        one read transaction (C2)
+ *
+ * Owned by one thread. After WEFT_E_CORRUPT, weft_log_reader_reason says which row. */
+#ifndef WEFT_LOG_READER_H
+#define WEFT_LOG_READER_H
+
+#include "weft.h"
+#include "weft_buf.h"
+#include "weft_control.h"
+
+typedef struct weft_log_reader weft_log_reader_t;
+
+typedef struct {
+    uint64_t position, chain; /* of the last row, or the anchor */
+    int64_t stored_us;        /* 0: the log is empty */
+    uint64_t anchor, anchor_chain; /* the place before the first row that is kept */
+} weft_log_head_t;
+
+typedef struct {
+    uint64_t next, chain; /* where the reader stands after it */
+    uint64_t count, sum;  /* events in it, their row checksums */
+} weft_log_page_t;
+
+/* The database must exist, with a schema of ours. WEFT_OK, WEFT_E_NOMEM or as weft_db_open. */
+weft_err_t weft_log_reader_new(weft_log_reader_t **out, const char *path);
+void weft_log_reader_destroy(weft_log_reader_t **self_p);
+
+/* Start a read transaction; head is the log as it will be seen until end. */
+weft_err_t weft_log_reader_begin(weft_log_reader_t *self, weft_log_head_t *head);
+void weft_log_reader_end(weft_log_reader_t *self);
+
+/* Is the row at this position whole and in the chain? WEFT_OK, WEFT_E_CORRUPT, WEFT_E_STORE.
+ * chain out: at that position. The anchor's own position is always whole. */
+weft_err_t weft_log_reader_verify(weft_log_reader_t *self, uint64_t position, uint64_t *chain);
+/* C1: may a reader that stands there go on? WEFT_OK, WEFT_E_OTHER_LOG, WEFT_E_LOG_BEHIND,
+ * WEFT_E_GONE, WEFT_E_FORKED, WEFT_E_CORRUPT, WEFT_E_STORE; the reason names the numbers. */
+weft_err_t weft_log_reader_place(weft_log_reader_t *self, const weft_uuid_t *log,
+                                 const weft_place_t *place);
+/* last is 0 if the origin is unknown. */
+weft_err_t weft_log_reader_origin(weft_log_reader_t *self, const weft_uuid_t *origin,
+                                  weft_origin_state_t *out);
+/* C2: append matching rows after from to w, as type, stamp, event. max_events ≥ 1.
+ * WEFT_OK, WEFT_E_CORRUPT (the first row of interest is damaged), WEFT_E_STORE, WEFT_E_NOMEM. */
+weft_err_t weft_log_reader_page(weft_log_reader_t *self, uint64_t from,
+                                const weft_filters_t *filters, uint64_t max_events,
+                                uint64_t max_bytes, weft_buf_t *w, weft_log_page_t *out);
+
+const char *weft_log_reader_reason(const weft_log_reader_t *self);
+
+#endif

@@ -1,0 +1,49 @@
+/* weft_log_sql: see weft_log_sql.h.
+ * chain is a 64-bit pattern kept as a signed integer. In events the small columns come before the
+ * event, so that a scan that skips a row reads only the start of it. */
+#include "weft_log_sql.h"
+
+const char weft_sql_create[] =
+    "CREATE TABLE meta(key TEXT PRIMARY KEY, value) WITHOUT ROWID;"
+    "CREATE TABLE types(id INTEGER PRIMARY KEY, name TEXT UNIQUE NOT NULL);"
+    "CREATE TABLE events(position INTEGER PRIMARY KEY, type INTEGER NOT NULL,"
+    " stored_us INTEGER NOT NULL, chain INTEGER NOT NULL, event BLOB NOT NULL);"
+    "CREATE TABLE origins(origin BLOB PRIMARY KEY, source TEXT NOT NULL, last INTEGER NOT NULL,"
+    " position INTEGER NOT NULL, chain INTEGER NOT NULL) WITHOUT ROWID;"
+    "INSERT INTO meta(key, value) VALUES('schema', 1), ('anchor_position', 0), ('anchor_chain', 0);"
+    "PRAGMA application_id=0x77656674;"
+    "PRAGMA user_version=1;";
+
+const char weft_sql_schema[] =
+    "SELECT (SELECT application_id FROM pragma_application_id),"
+    " (SELECT user_version FROM pragma_user_version), (SELECT count(*) FROM sqlite_schema)";
+
+const char weft_sql_meta_insert[] = "INSERT INTO meta(key, value) VALUES(?1, ?2)";
+const char weft_sql_meta[] = "SELECT value FROM meta WHERE key = ?1";
+
+const char weft_sql_types_after[] = "SELECT id, name FROM types WHERE id > ?1 ORDER BY id";
+const char weft_sql_type_insert[] = "INSERT INTO types(id, name) VALUES(?1, ?2)";
+
+const char weft_sql_origin[] = "SELECT last, position, chain FROM origins WHERE origin = ?1";
+const char weft_sql_origin_put[] =
+    "INSERT INTO origins(origin, source, last, position, chain) VALUES(?1, ?2, ?3, ?4, ?5)"
+    " ON CONFLICT(origin) DO UPDATE SET source = excluded.source, last = excluded.last,"
+    " position = excluded.position, chain = excluded.chain";
+
+#define INSERT "INSERT INTO events(position, type, stored_us, chain, event) VALUES"
+#define ROW_1 "(?,?,?,?,?)"
+#define ROW_4 ROW_1 "," ROW_1 "," ROW_1 "," ROW_1
+#define ROW_16 ROW_4 "," ROW_4 "," ROW_4 "," ROW_4
+const char weft_sql_event_insert[] = INSERT ROW_1;
+const char weft_sql_event_insert_many[] = INSERT ROW_16 "," ROW_16;
+
+const char weft_sql_head[] =
+    "SELECT position, stored_us, chain FROM events ORDER BY position DESC LIMIT 1";
+const char weft_sql_anchor[] = "SELECT (SELECT value FROM meta WHERE key = 'anchor_position'),"
+                               " (SELECT value FROM meta WHERE key = 'anchor_chain')";
+const char weft_sql_row[] = "SELECT type, stored_us, chain, event FROM events WHERE position = ?1";
+const char weft_sql_chain[] = "SELECT chain FROM events WHERE position = ?1";
+/* weft_wanted is the reader's own function: the event of an unwanted row is not read at all. */
+const char weft_sql_rows_after[] =
+    "SELECT position, type, chain, stored_us, CASE WHEN weft_wanted(type) THEN event END"
+    " FROM events WHERE position > ?1 ORDER BY position LIMIT ?2";

@@ -1,0 +1,399 @@
+/* weft_store: see weft_store.h.
+ * Checkpoints are ours, not SQLite's own: they run after the acks of a batch, and their errors are
+ * not lost (SQLite's automatic one drops them). */
+#include "weft_store.h"
+
+#include "weft_assert.h"
+#include "weft_log_sql.h"
+#include "weft_os.h"
+#include "weft_stmt.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#define WAL_BYTES_TARGET (16u << 20) /* a checkpoint is due once the WAL holds this much */
+#define CACHE_KIB 32768              /* a whole batch and the inner pages of the tree */
+
+struct weft_store {
+    char path[PATH_MAX];
+    int lock;
+    sqlite3 *db;
+    weft_uuid_t log;
+    weft_log_head_t head;
+    weft_err_t trouble;
+    int wal_pages;
+    int64_t last_type; /* highest id in types */
+    weft_stmt_t insert, insert_many, type_insert, origin, origin_put;
+};
+
+/* ---- opening */
+
+static weft_err_t s_reason(char *reason, size_t size, weft_err_t rc, const char *format, ...)
+    WEFT_PRINTF(4, 5);
+
+static weft_err_t s_reason(char *reason, size_t size, weft_err_t rc, const char *format, ...) {
+    va_list args;
+    va_start(args, format);
+    vsnprintf(reason, size, format, args);
+    va_end(args);
+    return rc;
+}
+
+/* The names of a new directory must survive a power loss, too. Best effort: some file systems refuse
+ * to sync a directory and need it not. */
+static void s_sync_directory(const char *dir, const char *below) {
+    char path[PATH_MAX];
+    int size = snprintf(path, sizeof path, "%s%s", dir, below);
+    int fd = size > 0 && size < (int) sizeof path ? open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC) : -1;
+    if (fd < 0) return;
+    if (fsync(fd) != 0)
+        weft_diag(WEFT_DIAG_DEBUG, "store.sync_directory", "path=\"%s\" errno=%d", path, errno);
+    close(fd);
+}
+
+static weft_err_t s_enter_directory(weft_store_t *self, const char *dir, char *reason, size_t size) {
+    char path[PATH_MAX];
+    long pid;
+    bool fits = snprintf(path, sizeof path, "%s/lock", dir) < (int) sizeof path &&
+                snprintf(self->path, sizeof self->path, "%s/log.db", dir) < (int) sizeof self->path;
+    if (!fits) return s_reason(reason, size, WEFT_E_IO, "store directory has too long a name");
+    if (weft_os_mkdir(dir) != WEFT_OK)
+        return s_reason(reason, size, WEFT_E_IO, "cannot make store directory %s: %s; choose another",
+                        dir, strerror(errno));
+    weft_err_t rc = weft_os_lock(&self->lock, path, &pid);
+    if (rc == WEFT_E_LOCKED)
+        return s_reason(reason, size, rc,
+                        "store %s is in use by the weft-bus with pid %ld: stop that one, or choose "
+                        "another --store",
+                        dir, pid);
+    if (rc != WEFT_OK)
+        return s_reason(reason, size, rc, "cannot write in store directory %s: %s; check its rights",
+                        dir, strerror(errno));
+    if (access(self->path, F_OK) != 0) {
+        s_sync_directory(dir, "");
+        s_sync_directory(dir, "/..");
+    }
+    return WEFT_OK;
+}
+
+static weft_err_t s_create_schema(weft_store_t *self) {
+    weft_stmt_t put;
+    weft_uuid_t log;
+    weft_os_uuid(&log);
+    weft_err_t rc = weft_db_exec(self->db, "BEGIN IMMEDIATE");
+    if (rc == WEFT_OK) rc = weft_db_exec(self->db, weft_sql_create);
+    if (rc == WEFT_OK) rc = weft_stmt_prepare(&put, self->db, weft_sql_meta_insert);
+    if (rc == WEFT_OK) {
+        weft_stmt_bind_text(&put, 1, "log", 3);
+        weft_stmt_bind_blob(&put, 2, log.bytes, sizeof log.bytes);
+        rc = weft_stmt_run(&put);
+        weft_stmt_free(&put);
+    }
+    if (rc == WEFT_OK) rc = weft_db_exec(self->db, "COMMIT");
+    return rc;
+}
+
+static weft_err_t s_check_schema(weft_store_t *self, char *reason, size_t size) {
+    weft_stmt_t st;
+    int64_t application = 0, version = 0, tables = 0;
+    weft_err_t rc = weft_stmt_prepare(&st, self->db, weft_sql_schema);
+    if (rc == WEFT_OK) {
+        if (weft_stmt_row(&st)) {
+            application = weft_stmt_int(&st, 0);
+            version = weft_stmt_int(&st, 1);
+            tables = weft_stmt_int(&st, 2);
+        }
+        rc = weft_stmt_done(&st);
+        weft_stmt_free(&st);
+    }
+    if (rc == WEFT_OK && tables == 0) rc = s_create_schema(self);
+    else if (rc == WEFT_OK && application != WEFT_LOG_APPLICATION_ID)
+        return s_reason(reason, size, WEFT_E_STORE,
+                        "%s is an SQLite database, but not a weft log: choose another --store",
+                        self->path);
+    else if (rc == WEFT_OK && version > WEFT_LOG_SCHEMA)
+        return s_reason(reason, size, WEFT_E_SCHEMA,
+                        "%s has schema %lld, this weft-bus knows %d: use a newer weft-bus",
+                        self->path, (long long) version, WEFT_LOG_SCHEMA);
+    if (rc != WEFT_OK)
+        return s_reason(reason, size, rc, "cannot set up %s: %s", self->path, weft_err_text(rc));
+    return WEFT_OK;
+}
+
+static weft_err_t s_read_log_id(weft_store_t *self) {
+    weft_stmt_t st;
+    bool found = false;
+    weft_err_t rc = weft_stmt_prepare(&st, self->db, weft_sql_meta);
+    if (rc != WEFT_OK) return rc;
+    weft_stmt_bind_text(&st, 1, "log", 3);
+    if (weft_stmt_row(&st)) {
+        size_t size;
+        const void *bytes = weft_stmt_blob(&st, 0, &size);
+        found = bytes && size == sizeof self->log.bytes;
+        if (found) memcpy(self->log.bytes, bytes, size);
+    }
+    rc = weft_stmt_done(&st);
+    weft_stmt_free(&st);
+    return rc == WEFT_OK && !found ? WEFT_E_CORRUPT : rc;
+}
+
+/* Start after the last row; it must be whole (P6). Older rows are checked as they are read. */
+static weft_err_t s_check_head(weft_store_t *self, char *reason, size_t size) {
+    weft_log_reader_t *reader = NULL;
+    uint64_t chain;
+    weft_err_t rc = s_read_log_id(self);
+    if (rc == WEFT_OK) rc = weft_log_reader_new(&reader, self->path);
+    if (rc == WEFT_OK) rc = weft_log_reader_begin(reader, &self->head);
+    if (rc == WEFT_OK) rc = weft_log_reader_verify(reader, self->head.position, &chain);
+    if (rc == WEFT_E_CORRUPT)
+        s_reason(reason, size, rc, "%s is damaged%s%s: restore a copy, or start with an empty --store",
+                 self->path, reader ? ", " : "", reader ? weft_log_reader_reason(reader) : "");
+    else if (rc != WEFT_OK)
+        s_reason(reason, size, rc, "cannot read %s: %s", self->path, weft_err_text(rc));
+    if (reader) weft_log_reader_end(reader);
+    weft_log_reader_destroy(&reader);
+    return rc;
+}
+
+static int s_on_commit(void *arg, sqlite3 *db, const char *name, int pages) {
+    (void) db;
+    (void) name;
+    ((weft_store_t *) arg)->wal_pages = pages;
+    return SQLITE_OK;
+}
+
+static weft_err_t s_prepare(weft_store_t *self) {
+    weft_err_t rc = weft_db_exec(self->db, "PRAGMA wal_autocheckpoint=0;"
+                                           "PRAGMA journal_size_limit=67108864;");
+    char sql[64];
+    snprintf(sql, sizeof sql, "PRAGMA cache_size=-%d", CACHE_KIB);
+    if (rc == WEFT_OK) rc = weft_db_exec(self->db, sql);
+    if (rc == WEFT_OK) rc = weft_stmt_prepare(&self->insert, self->db, weft_sql_event_insert);
+    if (rc == WEFT_OK)
+        rc = weft_stmt_prepare(&self->insert_many, self->db, weft_sql_event_insert_many);
+    if (rc == WEFT_OK) rc = weft_stmt_prepare(&self->type_insert, self->db, weft_sql_type_insert);
+    if (rc == WEFT_OK) rc = weft_stmt_prepare(&self->origin, self->db, weft_sql_origin);
+    if (rc == WEFT_OK) rc = weft_stmt_prepare(&self->origin_put, self->db, weft_sql_origin_put);
+    if (rc == WEFT_OK) sqlite3_wal_hook(self->db, s_on_commit, self);
+    return rc;
+}
+
+static weft_err_t s_open_database(weft_store_t *self, bool full, char *reason, size_t size) {
+    weft_err_t rc = weft_db_open(&self->db, self->path, WEFT_DB_CREATE, full, WEFT_LOG_PAGE_BYTES);
+    if (rc == WEFT_E_CORRUPT)
+        return s_reason(reason, size, rc,
+                        "%s is damaged or no database: restore a copy, or start with an empty --store",
+                        self->path);
+    if (rc == WEFT_E_FULL)
+        return s_reason(reason, size, rc, "disk is full: make room for %s", self->path);
+    if (rc != WEFT_OK)
+        return s_reason(reason, size, rc, "cannot open %s: %s; check its rights and its disk",
+                        self->path, weft_err_text(rc));
+    return WEFT_OK;
+}
+
+weft_err_t weft_store_open(weft_store_t **out, const char *dir, bool full, char *reason,
+                           size_t reason_size) {
+    weft_err_t rc = WEFT_E_NOMEM;
+    s_reason(reason, reason_size, rc, "out of memory");
+    weft_store_t *self = calloc(1, sizeof *self);
+    if (!self) goto out;
+    self->lock = -1;
+    if ((rc = s_enter_directory(self, dir, reason, reason_size)) != WEFT_OK) goto out;
+    if ((rc = s_open_database(self, full, reason, reason_size)) != WEFT_OK) goto out;
+    if ((rc = s_check_schema(self, reason, reason_size)) != WEFT_OK) goto out;
+    if ((rc = s_check_head(self, reason, reason_size)) != WEFT_OK) goto out;
+    if ((rc = s_prepare(self)) != WEFT_OK) {
+        s_reason(reason, reason_size, rc, "cannot prepare %s: %s", self->path, weft_err_text(rc));
+        goto out;
+    }
+    *reason = '\0';
+    *out = self;
+    self = NULL; /* handed over */
+out:
+    weft_store_destroy(&self);
+    return rc;
+}
+
+void weft_store_destroy(weft_store_t **self_p) {
+    weft_store_t *self = *self_p;
+    if (!self) return;
+    weft_stmt_free(&self->insert);
+    weft_stmt_free(&self->insert_many);
+    weft_stmt_free(&self->type_insert);
+    weft_stmt_free(&self->origin);
+    weft_stmt_free(&self->origin_put);
+    weft_db_close(&self->db);
+    weft_os_unlock(&self->lock);
+    free(self);
+    *self_p = NULL;
+}
+
+const char *weft_store_path(const weft_store_t *self) {
+    return self->path;
+}
+
+const weft_uuid_t *weft_store_log(const weft_store_t *self) {
+    return &self->log;
+}
+
+const weft_log_head_t *weft_store_head(const weft_store_t *self) {
+    return &self->head;
+}
+
+weft_err_t weft_store_trouble(const weft_store_t *self) {
+    return self->trouble;
+}
+
+/* ---- reading */
+
+weft_err_t weft_store_load_types(weft_store_t *self, weft_sequencer_t *sequencer) {
+    weft_stmt_t st;
+    weft_err_t loaded = WEFT_OK, rc = weft_stmt_prepare(&st, self->db, weft_sql_types_after);
+    if (rc != WEFT_OK) return rc;
+    weft_stmt_bind_int(&st, 1, INT64_MIN);
+    while (loaded == WEFT_OK && weft_stmt_row(&st)) {
+        size_t size;
+        self->last_type = weft_stmt_int(&st, 0);
+        const char *name = weft_stmt_text(&st, 1, &size);
+        if (!name || self->last_type < 1 || self->last_type > (int64_t) WEFT_TYPES_MAX)
+            loaded = WEFT_E_CORRUPT;
+        else if (!weft_sequencer_load_type(sequencer, name, size, self->last_type))
+            loaded = WEFT_E_NOMEM;
+    }
+    rc = weft_stmt_done(&st);
+    weft_stmt_free(&st);
+    return rc == WEFT_OK ? loaded : rc;
+}
+
+/* Nothing is in doubt after these: the transaction was taken back and the next one may go well. */
+static bool s_passes(weft_err_t rc) {
+    return rc == WEFT_E_FULL || rc == WEFT_E_LOCKED;
+}
+
+static bool s_closed(const weft_store_t *self) {
+    return self->trouble != WEFT_OK && !s_passes(self->trouble);
+}
+
+static weft_err_t s_trouble(weft_store_t *self, weft_err_t rc) {
+    if (rc == WEFT_OK || s_closed(self)) return rc;
+    if (rc != self->trouble)
+        weft_diag(WEFT_DIAG_ERROR, "store.trouble", "error=%s path=\"%s\" action=%s", weft_err_name(rc),
+                  self->path, s_passes(rc) ? "retry_with_next_batch" : "refuse_until_restart");
+    self->trouble = rc;
+    return rc;
+}
+
+weft_err_t weft_store_origin(weft_store_t *self, const uint8_t uuid[16], uint64_t *last,
+                             uint64_t *position, uint64_t *chain) {
+    *last = *position = *chain = 0;
+    weft_stmt_bind_blob(&self->origin, 1, uuid, 16);
+    if (weft_stmt_row(&self->origin)) {
+        *last = (uint64_t) weft_stmt_int(&self->origin, 0);
+        *position = (uint64_t) weft_stmt_int(&self->origin, 1);
+        *chain = weft_stmt_bits(&self->origin, 2);
+    }
+    return s_trouble(self, weft_stmt_done(&self->origin));
+}
+
+/* ---- writing */
+
+static weft_err_t s_put_types(weft_store_t *self, weft_sequencer_t *sequencer, int64_t *last_type) {
+    size_t count;
+    weft_batch_type_t *types = weft_sequencer_types(sequencer, &count);
+    for (size_t i = 0; i < count; i++) {
+        weft_seq_type_t *type = types[i].type;
+        if (!type->is_new) continue;
+        weft_stmt_bind_int(&self->type_insert, 1, ++*last_type);
+        weft_stmt_bind_text(&self->type_insert, 2, type->name, type->size);
+        weft_err_t rc = weft_stmt_run(&self->type_insert);
+        if (rc != WEFT_OK) return rc;
+        type->store_id = *last_type;
+    }
+    return WEFT_OK;
+}
+
+static void s_bind_row(weft_stmt_t *st, int at, const weft_row_t *row, const weft_batch_type_t *types) {
+    WEFT_ASSERT(types[row->type].type->store_id > 0);
+    weft_stmt_bind_int(st, at, (int64_t) row->position);
+    weft_stmt_bind_int(st, at + 1, types[row->type].type->store_id);
+    weft_stmt_bind_int(st, at + 2, row->stored_us);
+    weft_stmt_bind_bits(st, at + 3, row->chain);
+    weft_stmt_bind_blob(st, at + 4, row->event, row->size);
+}
+
+static weft_err_t s_put_rows(weft_store_t *self, weft_sequencer_t *sequencer) {
+    size_t count, types_count, at = 0;
+    const weft_row_t *rows = weft_sequencer_rows(sequencer, &count);
+    const weft_batch_type_t *types = weft_sequencer_types(sequencer, &types_count);
+    weft_err_t rc = WEFT_OK;
+    while (rc == WEFT_OK && count - at >= WEFT_LOG_INSERT_ROWS) {
+        for (int i = 0; i < (int) WEFT_LOG_INSERT_ROWS; i++)
+            s_bind_row(&self->insert_many, 1 + i * WEFT_LOG_INSERT_COLUMNS, &rows[at++], types);
+        rc = weft_stmt_run(&self->insert_many);
+    }
+    while (rc == WEFT_OK && at < count) {
+        s_bind_row(&self->insert, 1, &rows[at++], types);
+        rc = weft_stmt_run(&self->insert);
+    }
+    return rc;
+}
+
+static weft_err_t s_put_origins(weft_store_t *self, weft_sequencer_t *sequencer) {
+    size_t count;
+    weft_seq_origin_t **touched = weft_sequencer_touched(sequencer, &count);
+    for (size_t i = 0; i < count; i++) {
+        const weft_seq_origin_t *origin = touched[i];
+        if (origin->pending_last == origin->last) continue;
+        WEFT_ASSERT(origin->pending_last > origin->last); /* I2 */
+        weft_stmt_bind_blob(&self->origin_put, 1, origin->uuid.bytes, sizeof origin->uuid.bytes);
+        weft_stmt_bind_text(&self->origin_put, 2, origin->source, origin->source_size);
+        weft_stmt_bind_int(&self->origin_put, 3, (int64_t) origin->pending_last);
+        weft_stmt_bind_int(&self->origin_put, 4, (int64_t) origin->pending_position);
+        weft_stmt_bind_bits(&self->origin_put, 5, origin->pending_chain);
+        weft_err_t rc = weft_stmt_run(&self->origin_put);
+        if (rc != WEFT_OK) return rc;
+    }
+    return WEFT_OK;
+}
+
+/* A failed COMMIT may or may not have ended the transaction. */
+static void s_roll_back(weft_store_t *self) {
+    if (!sqlite3_get_autocommit(self->db) && weft_db_exec(self->db, "ROLLBACK") != WEFT_OK)
+        weft_diag(WEFT_DIAG_WARN, "store.rollback", "sqlite=\"%s\"", sqlite3_errmsg(self->db));
+}
+
+weft_err_t weft_store_append(weft_store_t *self, weft_sequencer_t *sequencer) {
+    if (s_closed(self)) return self->trouble;
+    int64_t last_type = self->last_type;
+    weft_err_t rc = weft_db_exec(self->db, "BEGIN IMMEDIATE");
+    if (rc == WEFT_OK) rc = s_put_types(self, sequencer, &last_type);
+    if (rc == WEFT_OK) rc = s_put_rows(self, sequencer);
+    if (rc == WEFT_OK) rc = s_put_origins(self, sequencer);
+    if (rc == WEFT_OK) rc = weft_db_exec(self->db, "COMMIT");
+    if (rc != WEFT_OK) {
+        s_trouble(self, rc);
+        s_roll_back(self);
+        return rc;
+    }
+    self->last_type = last_type;
+    if (self->trouble != WEFT_OK)
+        weft_diag(WEFT_DIAG_INFO, "store.well_again", "after=%s path=\"%s\"",
+                  weft_err_name(self->trouble), self->path);
+    self->trouble = WEFT_OK;
+    return WEFT_OK;
+}
+
+weft_err_t weft_store_checkpoint(weft_store_t *self) {
+    if (self->wal_pages < (int) (WAL_BYTES_TARGET / WEFT_LOG_PAGE_BYTES)) return WEFT_OK;
+    int sql = sqlite3_wal_checkpoint_v2(self->db, NULL, SQLITE_CHECKPOINT_PASSIVE, NULL, NULL);
+    weft_err_t rc = weft_db_error(self->db, sql);
+    /* Busy readers and a full disk pass: what is committed stays in the WAL. A failed sync does not. */
+    if (rc == WEFT_OK || rc == WEFT_E_LOCKED || rc == WEFT_E_FULL) return WEFT_OK;
+    return s_trouble(self, rc);
+}

@@ -1,0 +1,45 @@
+/* weft_store: the log on disk, for writing. DIR/log.db (SQLite, WAL) and DIR/lock.
+ *
+ * Rules (docs/protocol.md, Ingest): I3 what weft_store_append returned WEFT_OK for is on disk, all of
+ * it; after an error none of it is there. I4 origins are never forgotten.
+ * A full disk is a state that passes, and so is another program's lock; any other failure is for
+ * good (weft_store_trouble): what reached the disk is then unknown until a restart has looked.
+ * Owned by one thread. */
+#ifndef WEFT_STORE_H
+#define WEFT_STORE_H
+
+#include "weft.h"
+#include "weft_log_reader.h"
+#include "weft_sequencer.h"
+
+typedef struct weft_store weft_store_t;
+
+/* Open or make the store in dir, take its lock, and check its head.
+ * full    every commit waits for the disk (P1); false survives the death of the process only.
+ * reason  out on error: one sentence, what is wrong and what to do.
+ * Returns WEFT_OK, WEFT_E_LOCKED, WEFT_E_SCHEMA, WEFT_E_CORRUPT, WEFT_E_STORE, WEFT_E_FULL,
+ *         WEFT_E_IO, WEFT_E_NOMEM. */
+weft_err_t weft_store_open(weft_store_t **out, const char *dir, bool full, char *reason,
+                           size_t reason_size);
+void weft_store_destroy(weft_store_t **self_p);
+
+const char *weft_store_path(const weft_store_t *self); /* of the database */
+const weft_uuid_t *weft_store_log(const weft_store_t *self);
+const weft_log_head_t *weft_store_head(const weft_store_t *self); /* as found when it was opened */
+
+/* Tell the sequencer all types. WEFT_OK, WEFT_E_STORE, WEFT_E_CORRUPT, WEFT_E_NOMEM. */
+weft_err_t weft_store_load_types(weft_store_t *self, weft_sequencer_t *sequencer);
+/* last out: 0 if the origin is unknown. */
+weft_err_t weft_store_origin(weft_store_t *self, const uint8_t uuid[16], uint64_t *last,
+                             uint64_t *position, uint64_t *chain);
+/* Write the batch in hand in one transaction. Sets store_id of new types; the caller then calls
+ * weft_sequencer_commit or weft_sequencer_rollback. WEFT_OK, WEFT_E_FULL, or an error for good. */
+weft_err_t weft_store_append(weft_store_t *self, weft_sequencer_t *sequencer);
+/* Move what is in the WAL into the database once it has grown enough. To be called after the acks. */
+weft_err_t weft_store_checkpoint(weft_store_t *self);
+
+/* WEFT_OK; WEFT_E_FULL (disk) or WEFT_E_LOCKED (another program holds the database) until an append
+ * goes well again; else the error that closed it for good. */
+weft_err_t weft_store_trouble(const weft_store_t *self);
+
+#endif
