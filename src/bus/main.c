@@ -1,0 +1,128 @@
+/* weft-bus: flags, signals and the ready line; weft_bus does the work. */
+#include "weft_bus.h"
+
+#include "weft_net.h"
+#include "weft_record.h"
+
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define REASON_BYTES 5120 /* a path and a sentence */
+
+static weft_bus_t *s_bus; /* for the signal handler alone */
+
+static void s_on_signal(int number) {
+    (void) number;
+    weft_bus_stop(s_bus);
+}
+
+static void s_help(void) {
+    printf("usage: weft-bus --store DIR [OPTION...]\n"
+           "\n"
+           "Stores events and forwards them: the middle of a weft mesh.\n"
+           "\n"
+           "  --store DIR           where the log is kept; made if it is not there\n"
+           "  --endpoint ENDPOINT   tcp://HOST:PORT (and PORT + 1, PORT + 2; 0 picks free ones) or\n"
+           "                        ipc://PATH (and PATH.fan, PATH.in) (default: %s)\n"
+           "  --sync full|normal    full: an acknowledged event survives a power loss;\n"
+           "                        normal: it survives the end of this process (default: full)\n"
+           "  --bind-any            let other machines reach the endpoint\n"
+           "  --help, --version\n"
+           "\n"
+           "Prints one line \"ready endpoint=... head=N\" on stdout when it serves; diagnostics go to\n"
+           "stderr (WEFT_DIAG=debug|info|warn|error). TERM and INT stop it.\n"
+           "Exit status: 0 stopped, 1 could not start or go on, 2 wrong use.\n",
+           WEFT_DEFAULT_BUS);
+}
+
+static weft_err_t s_usage(const char *what, const char *word) {
+    fprintf(stderr, "weft-bus: %s%s%s%s, try --help\n", what, *word ? " \"" : "", word,
+            *word ? "\"" : "");
+    return WEFT_E_USAGE;
+}
+
+static weft_err_t s_set(weft_bus_config_t *config, const char *option, const char *value) {
+    if (strcmp(option, "--endpoint") == 0) {
+        config->endpoint = value;
+    } else if (strcmp(option, "--store") == 0) {
+        if (!*value) return s_usage("--store needs a directory", "");
+        config->store = value;
+    } else {
+        bool full = strcmp(value, "full") == 0;
+        if (!full && strcmp(value, "normal") != 0)
+            return s_usage("--sync is full or normal, not", value);
+        config->full = full;
+    }
+    return WEFT_OK;
+}
+
+/* "--option value" and "--option=value". WEFT_OK, WEFT_E_USAGE, WEFT_E_HELP. */
+static weft_err_t s_parse(weft_bus_config_t *config, int argc, char **argv) {
+    static const char *const with_value[] = {"--endpoint", "--store", "--sync"};
+    for (int i = 1; i < argc; i++) {
+        const char *option = NULL, *value = strchr(argv[i], '=');
+        size_t size = value ? (size_t) (value - argv[i]) : strlen(argv[i]);
+        if (strcmp(argv[i], "--help") == 0 || strcmp(argv[i], "-h") == 0) {
+            s_help();
+            return WEFT_E_HELP;
+        }
+        if (strcmp(argv[i], "--version") == 0) {
+            printf("weft-bus " WEFT_VERSION_STRING "\n");
+            return WEFT_E_HELP;
+        }
+        if (strcmp(argv[i], "--bind-any") == 0) {
+            config->bind_any = true;
+            continue;
+        }
+        for (size_t j = 0; j < sizeof with_value / sizeof *with_value; j++)
+            if (strlen(with_value[j]) == size && memcmp(with_value[j], argv[i], size) == 0)
+                option = with_value[j];
+        if (!option) return s_usage("unknown argument", argv[i]);
+        value = value ? value + 1 : argv[++i];
+        if (!value) return s_usage("a value is missing after", option);
+        weft_err_t rc = s_set(config, option, value);
+        if (rc != WEFT_OK) return rc;
+    }
+    return config->store ? WEFT_OK : s_usage("--store DIR is needed: where to keep the log", "");
+}
+
+static void s_take_signals(void) {
+    struct sigaction action = {.sa_handler = s_on_signal};
+    sigemptyset(&action.sa_mask);
+    sigaction(SIGTERM, &action, NULL);
+    sigaction(SIGINT, &action, NULL);
+    action.sa_handler = SIG_IGN;
+    sigaction(SIGPIPE, &action, NULL);
+}
+
+static bool s_say_ready(void) {
+    char log[33];
+    weft_uuid_text(log, weft_bus_log(s_bus)->bytes);
+    printf("ready endpoint=%s control=%s fanout=%s ingest=%s log=%s head=%llu\n",
+           weft_bus_control(s_bus), weft_bus_control(s_bus),
+           weft_bus_fanout(s_bus), weft_bus_ingest(s_bus), log,
+           (unsigned long long) weft_bus_head(s_bus).value);
+    return fflush(stdout) == 0;
+}
+
+int main(int argc, char **argv) {
+    char reason[REASON_BYTES];
+    weft_bus_config_t config;
+    weft_bus_config_init(&config);
+    weft_err_t rc = s_parse(&config, argc, argv);
+    if (rc != WEFT_OK) return weft_exit_code(rc);
+    rc = weft_bus_new(&s_bus, &config, reason, sizeof reason);
+    if (rc == WEFT_E_ARG) return weft_exit_code(s_usage(reason, ""));
+    if (rc != WEFT_OK) {
+        weft_diag(WEFT_DIAG_ERROR, "bus.start", "error=%s reason=\"%s\"", weft_err_name(rc), reason);
+        return weft_exit_code(rc);
+    }
+    s_take_signals();
+    if (!s_say_ready())
+        weft_diag(WEFT_DIAG_WARN, "bus.ready", "error=\"cannot write the ready line to stdout\"");
+    rc = weft_bus_run(s_bus);
+    weft_bus_destroy(&s_bus);
+    return weft_exit_code(rc);
+}

@@ -1,0 +1,237 @@
+/* weft_bus: the loop of the bus: take → commit → publish → record → acks.
+ *
+ * I3 is the order of the calls in s_batch. A failed commit publishes nothing. Each turn takes one
+ * bounded batch, so the heartbeat and the stop are never far. */
+#include "weft_bus.h"
+
+#include "weft_assert.h"
+#include "weft_bus_sockets.h"
+#include "weft_control_server.h"
+#include "weft_fanout.h"
+#include "weft_ingest.h"
+#include "weft_limits.h"
+#include "weft_os.h"
+#include "weft_sequencer.h"
+#include "weft_store.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#define LEAVE_MS 200 /* at the end the last records and acks may still go out */
+
+struct weft_bus {
+    void *context;
+    bool own_context;
+    int stop_fd;
+    uint64_t boot; /* F3 */
+    weft_bus_sockets_t sockets;
+    weft_store_t *store;
+    weft_sequencer_t *sequencer;
+    weft_ingest_t *ingest;
+    weft_fanout_t *fanout;
+    weft_control_server_t *control;
+    weft_bus_stats_t stats;
+    int64_t record_due_ms;
+};
+
+void weft_bus_config_init(weft_bus_config_t *config) {
+    *config = (weft_bus_config_t){.endpoint = WEFT_DEFAULT_BUS, .full = true};
+}
+
+/* ---- opening */
+
+static void s_on_refusal(void *arg, const weft_refusal_t *refusal) {
+    weft_bus_t *self = arg;
+    if (!weft_control_server_refuse(self->control, refusal))
+        weft_bus_stat_add(&self->stats.refusals_lost, 1);
+}
+
+static weft_err_t s_open_core(weft_bus_t *self) {
+    const weft_log_head_t *head = weft_store_head(self->store);
+    self->sequencer = weft_sequencer_new(head->position, head->chain, head->stored_us);
+    if (!self->sequencer) return WEFT_E_NOMEM;
+    weft_err_t rc = weft_store_load_types(self->store, self->sequencer);
+    if (rc != WEFT_OK) return rc;
+    weft_ingest_config_t config = {.socket = self->sockets.ingest,
+                                   .sequencer = self->sequencer,
+                                   .store = self->store,
+                                   .refuse = s_on_refusal,
+                                   .refuse_arg = self};
+    rc = weft_ingest_new(&self->ingest, &config);
+    if (rc != WEFT_OK) return rc;
+    return weft_fanout_new(&self->fanout, self->sockets.fanout, self->boot, weft_store_log(self->store),
+                           &self->stats);
+}
+
+static weft_err_t s_open_control(weft_bus_t *self) {
+    weft_control_config_t config = {.context = self->context,
+                                    .router = self->sockets.control,
+                                    .store_path = weft_store_path(self->store),
+                                    .boot = self->boot,
+                                    .log = *weft_store_log(self->store),
+                                    .started_us = weft_os_now_us(),
+                                    .fanout = weft_bus_fanout(self),
+                                    .ingest = weft_bus_ingest(self),
+                                    .stats = &self->stats};
+    self->sockets.control = NULL; /* handed over */
+    return weft_control_server_new(&self->control, &config);
+}
+
+weft_err_t weft_bus_new(weft_bus_t **out, const weft_bus_config_t *config, char *reason,
+                        size_t reason_size) {
+    weft_err_t rc = weft_bus_endpoint_check(config->endpoint, config->bind_any, reason, reason_size);
+    if (rc != WEFT_OK) return rc;
+    weft_bus_t *self = calloc(1, sizeof *self);
+    snprintf(reason, reason_size, "out of memory");
+    rc = WEFT_E_NOMEM;
+    if (!self) goto out;
+    self->boot = weft_os_random();
+    self->stop_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    self->own_context = !config->zmq_context;
+    self->context = config->zmq_context ? config->zmq_context : zmq_ctx_new();
+    if (self->stop_fd < 0 || !self->context) goto out;
+    rc = weft_store_open(&self->store, config->store, config->full, reason, reason_size);
+    if (rc != WEFT_OK) goto out;
+    rc = weft_bus_sockets_open(&self->sockets, self->context, config->endpoint, reason, reason_size);
+    if (rc != WEFT_OK) goto out;
+    rc = s_open_core(self);
+    if (rc == WEFT_OK) rc = s_open_control(self);
+    if (rc != WEFT_OK) {
+        snprintf(reason, reason_size, "cannot start on store %s: %s", config->store, weft_err_text(rc));
+        goto out;
+    }
+    *reason = '\0';
+    *out = self;
+    self = NULL; /* handed over */
+out:
+    weft_bus_destroy(&self);
+    return rc;
+}
+
+void weft_bus_destroy(weft_bus_t **self_p) {
+    weft_bus_t *self = *self_p;
+    if (!self) return;
+    int linger = LEAVE_MS;
+    if (self->sockets.fanout)
+        (void) zmq_setsockopt(self->sockets.fanout, ZMQ_LINGER, &linger, sizeof linger); /* best effort */
+    weft_control_server_destroy(&self->control); /* before the store: who closes it last tidies the WAL */
+    weft_bus_sockets_close(&self->sockets);
+    weft_ingest_destroy(&self->ingest);
+    weft_fanout_destroy(&self->fanout);
+    weft_sequencer_destroy(&self->sequencer);
+    weft_store_destroy(&self->store);
+    if (self->own_context && self->context)
+        while (zmq_ctx_term(self->context) != 0 && errno == EINTR) continue;
+    if (self->stop_fd >= 0) close(self->stop_fd);
+    free(self);
+    *self_p = NULL;
+}
+
+const char *weft_bus_control(const weft_bus_t *self) {
+    return self->sockets.endpoints[WEFT_PORT_CONTROL];
+}
+
+const char *weft_bus_fanout(const weft_bus_t *self) {
+    return self->sockets.endpoints[WEFT_PORT_FANOUT];
+}
+
+const char *weft_bus_ingest(const weft_bus_t *self) {
+    return self->sockets.endpoints[WEFT_PORT_INGEST];
+}
+
+const weft_uuid_t *weft_bus_log(const weft_bus_t *self) {
+    return weft_store_log(self->store);
+}
+
+weft_position_t weft_bus_head(const weft_bus_t *self) {
+    return (weft_position_t){weft_sequencer_position(self->sequencer)};
+}
+
+/* ---- the loop */
+
+static void s_note_books(weft_bus_t *self) {
+    const weft_books_t *books = weft_sequencer_books(self->sequencer);
+    uint64_t sum = books->stored;
+    for (unsigned i = 0; i < WEFT_DROP_COUNT; i++) {
+        sum += books->drops[i];
+        atomic_store_explicit(&self->stats.drops[i], books->drops[i], memory_order_relaxed);
+    }
+    WEFT_ASSERT(books->taken == sum); /* every item ends in one place */
+    atomic_store_explicit(&self->stats.taken, books->taken, memory_order_relaxed);
+    atomic_store_explicit(&self->stats.stored, books->stored, memory_order_relaxed);
+    atomic_store_explicit(&self->stats.trouble, (int) weft_store_trouble(self->store),
+                          memory_order_relaxed);
+}
+
+static void s_record(weft_bus_t *self) {
+    weft_fanout_record(self->fanout, self->sequencer, weft_os_now_us());
+    self->record_due_ms = weft_os_monotonic_ms() + WEFT_HEARTBEAT_MS;
+}
+
+/* I3: commit, then publish, then record. Acks follow, also for what was there already (I2). */
+static void s_commit(weft_bus_t *self) {
+    weft_err_t rc = weft_store_append(self->store, self->sequencer);
+    if (rc != WEFT_OK) {
+        weft_sequencer_rollback(self->sequencer, WEFT_DROP_STORE_FAILED);
+        return;
+    }
+    weft_sequencer_commit(self->sequencer);
+    weft_bus_stat_add(&self->stats.commits, 1);
+    weft_fanout_events(self->fanout, self->sequencer);
+    s_record(self);
+}
+
+static void s_batch(weft_bus_t *self, bool receive) {
+    size_t count;
+    weft_sequencer_begin(self->sequencer, weft_os_now_us());
+    weft_ingest_take(self->ingest, receive);
+    (void) weft_sequencer_rows(self->sequencer, &count);
+    if (count) s_commit(self);
+    weft_fanout_acks(self->fanout, self->sequencer);
+    weft_ingest_release(self->ingest);
+    (void) weft_store_checkpoint(self->store); /* its failure is the store's trouble */
+    s_note_books(self);
+}
+
+static void s_heartbeat(weft_bus_t *self) {
+    if (weft_os_monotonic_ms() < self->record_due_ms) return;
+    weft_sequencer_begin(self->sequencer, weft_os_now_us()); /* an empty batch: a heartbeat */
+    s_record(self);
+}
+
+static bool s_stopped(weft_bus_t *self) {
+    uint64_t value;
+    return read(self->stop_fd, &value, sizeof value) == (ssize_t) sizeof value;
+}
+
+weft_err_t weft_bus_run(weft_bus_t *self) {
+    zmq_pollitem_t items[] = {{.socket = self->sockets.ingest, .events = ZMQ_POLLIN},
+                              {.socket = self->sockets.fanout, .events = ZMQ_POLLIN},
+                              {.fd = self->stop_fd, .events = ZMQ_POLLIN}};
+    self->record_due_ms = weft_os_monotonic_ms();
+    for (;;) {
+        int64_t wait_ms = self->record_due_ms - weft_os_monotonic_ms();
+        if (wait_ms < 0 || weft_ingest_pending(self->ingest)) wait_ms = 0;
+        if (zmq_poll(items, 3, wait_ms) < 0) {
+            if (errno == EINTR) continue;
+            weft_diag(WEFT_DIAG_ERROR, "bus.poll", "error=\"%s\"", zmq_strerror(errno));
+            return WEFT_E_IO;
+        }
+        bool stop = items[2].revents && s_stopped(self);
+        if (items[1].revents) weft_fanout_drain(self->fanout);
+        if (items[0].revents || weft_ingest_pending(self->ingest)) s_batch(self, !stop);
+        if (stop) break;
+        s_heartbeat(self);
+    }
+    while (weft_ingest_pending(self->ingest)) s_batch(self, false);
+    return WEFT_OK;
+}
+
+void weft_bus_stop(weft_bus_t *self) {
+    const uint64_t one = 1;
+    ssize_t written = write(self->stop_fd, &one, sizeof one); /* can only fail if it is set already */
+    (void) written;
+}

@@ -1,0 +1,46 @@
+/* weft_bus: the forwarder and the event store as an object, so that it runs in a process of its own
+ * (main.c) or in a thread of a test.
+ *
+ * The thread that calls weft_bus_run owns ingest, fan-out and the writing connection; control is
+ * served by a second thread with a connection of its own. */
+#ifndef WEFT_BUS_H
+#define WEFT_BUS_H
+
+#include "weft.h"
+
+typedef struct weft_bus weft_bus_t;
+
+typedef struct {
+    const char *endpoint; /* of control; fan-out and ingest follow from it */
+    const char *store;    /* directory, made if it is not there */
+    bool full;            /* each commit waits for the disk (P1) */
+    bool bind_any;        /* other machines may reach it */
+    void *zmq_context;    /* to share (needed for inproc), or NULL for an own one */
+} weft_bus_config_t;
+
+/* tcp://127.0.0.1:7600, no store, full. */
+void weft_bus_config_init(weft_bus_config_t *config);
+
+/* Open everything: when it returns WEFT_OK, clients can connect and HELLO is answered.
+ * reason  out on error: one sentence that says what is wrong and what to do.
+ * Returns WEFT_OK, WEFT_E_ARG (endpoint), WEFT_E_LOCKED (store or address in use), WEFT_E_SCHEMA,
+ *         WEFT_E_CORRUPT, WEFT_E_STORE, WEFT_E_FULL, WEFT_E_IO, WEFT_E_NOMEM. */
+weft_err_t weft_bus_new(weft_bus_t **out, const weft_bus_config_t *config, char *reason,
+                        size_t reason_size);
+/* Not while weft_bus_run runs. NULL-safe, clears *self_p. */
+void weft_bus_destroy(weft_bus_t **self_p);
+
+/* As bound: port 0 has become a number. Owned by self. */
+const char *weft_bus_control(const weft_bus_t *self);
+const char *weft_bus_fanout(const weft_bus_t *self);
+const char *weft_bus_ingest(const weft_bus_t *self);
+const weft_uuid_t *weft_bus_log(const weft_bus_t *self);
+/* Last position that is committed. On the thread that runs the bus, or while it does not run. */
+weft_position_t weft_bus_head(const weft_bus_t *self);
+
+/* Serve until weft_bus_stop. The batch in hand is finished. WEFT_OK or WEFT_E_IO. */
+weft_err_t weft_bus_run(weft_bus_t *self);
+/* From any thread or a signal handler, also before weft_bus_run. */
+void weft_bus_stop(weft_bus_t *self);
+
+#endif

@@ -1,0 +1,459 @@
+/* weft_control_server: see weft_control_server.h. Everything below "the thread" runs on it alone. */
+#include "weft_control_server.h"
+
+#include "weft_assert.h"
+#include "weft_buf.h"
+#include "weft_control.h"
+#include "weft_limits.h"
+#include "weft_log_reader.h"
+#include "weft_net.h"
+#include "weft_os.h"
+#include "weft_reports.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define REFUSALS_WAITING_MAX 4096
+#define REQUESTS_IN_A_ROW 16 /* then the pipe is looked at */
+#define FRAMES 3u            /* identity, command, body */
+
+#define CONTROL_COUNTERS(X)                                                       \
+    X(hello, "HELLO requests")                                                    \
+    X(fetch, "FETCH requests")                                                    \
+    X(status, "STATUS requests")                                                  \
+    X(report, "REPORT messages")                                                  \
+    X(pages, "PAGE replies")                                                      \
+    X(events_served, "events in them")                                            \
+    X(place_refused, "positions of another log, behind, forked or gone")          \
+    X(bad_request, "malformed or unknown requests")                               \
+    X(version_refused, "HELLO requests of another protocol version")              \
+    X(replies_lost, "replies that did not fit the peer's queue, or peer gone")
+
+typedef struct {
+#define X(name, help) uint64_t name;
+    CONTROL_COUNTERS(X)
+#undef X
+} weft_control_counters_t;
+
+struct weft_control_server {
+    weft_control_config_t config;
+    char fanout[WEFT_ENDPOINT_BYTES], ingest[WEFT_ENDPOINT_BYTES];
+    void *router;
+    void *pipe_bus, *pipe_control; /* the two ends of the PAIR */
+    pthread_t thread;
+    bool running;
+    weft_log_reader_t *reader;
+    weft_refusals_t *refusals;
+    weft_reports_t *reports;
+    weft_control_counters_t counters;
+    weft_buf_t body, page, raw;
+    weft_text_t filters[WEFT_FILTERS_MAX];
+    zmq_msg_t frames[FRAMES]; /* the request in hand */
+};
+
+/* ---- replies */
+
+static void s_reply(weft_control_server_t *self, weft_command_t command, bool with_page) {
+    const char *name = weft_command_name(command);
+    const void *identity = zmq_msg_data(&self->frames[0]);
+    size_t identity_size = zmq_msg_size(&self->frames[0]);
+    if (!weft_buf_ok(&self->body) || !weft_buf_ok(&self->page)) {
+        self->counters.replies_lost++;
+        weft_diag(WEFT_DIAG_WARN, "control.no_memory", "command=%s", name);
+        return;
+    }
+    int last = with_page ? ZMQ_SNDMORE : 0;
+    bool sent =
+        zmq_send(self->router, identity, identity_size, ZMQ_SNDMORE | ZMQ_DONTWAIT) >= 0 &&
+        zmq_send(self->router, name, strlen(name), ZMQ_SNDMORE | ZMQ_DONTWAIT) >= 0 &&
+        zmq_send(self->router, self->body.data, self->body.size, last | ZMQ_DONTWAIT) >= 0;
+    if (sent && with_page)
+        sent = zmq_send(self->router, self->page.data, self->page.size, ZMQ_DONTWAIT) >= 0;
+    if (!sent) self->counters.replies_lost++;
+}
+
+static void s_error(weft_control_server_t *self, uint64_t id, weft_err_t code, const char *text) {
+    weft_error_t error = {.id = id,
+                          .code = (uint64_t) code,
+                          .text = weft_text(text && *text ? text : weft_err_text(code)),
+                          .version = WEFT_PROTOCOL_VERSION};
+    weft_buf_clear(&self->body);
+    weft_error_encode(&self->body, &error);
+    s_reply(self, WEFT_COMMAND_ERROR, false);
+}
+
+/* The id of a body that is otherwise malformed; 0 if there is none. */
+static uint64_t s_peek_id(const void *bytes, size_t size) {
+    weft_mp_t r = weft_mp_reader(bytes, size);
+    uint32_t pairs;
+    uint64_t id;
+    if (!weft_mp_map(&r, &pairs)) return 0;
+    while (pairs--) {
+        const char *key;
+        size_t key_size;
+        if (!weft_mp_str(&r, &key, &key_size)) return 0;
+        if (key_size == 2 && memcmp(key, "id", 2) == 0) return weft_mp_uint(&r, &id) ? id : 0;
+        if (!weft_mp_skip(&r)) return 0;
+    }
+    return 0;
+}
+
+static void s_bad_request(weft_control_server_t *self, weft_err_t code, const void *body, size_t size,
+                          const char *text) {
+    self->counters.bad_request++;
+    s_error(self, s_peek_id(body, size), code, text);
+}
+
+/* Why no events are accepted; "" if they are. */
+static const char *s_trouble(const weft_control_server_t *self, char text[128]) {
+    weft_err_t code = (weft_err_t) atomic_load_explicit(&self->config.stats->trouble,
+                                                        memory_order_relaxed);
+    if (code == WEFT_OK) return "";
+    if (code == WEFT_E_FULL) return "disk is full";
+    if (code == WEFT_E_LOCKED) return "another program holds a lock on the store";
+    snprintf(text, 128, "store failed: %s; restart the bus", weft_err_text(code));
+    return text;
+}
+
+/* ---- HELLO */
+
+/* A failed check of a position, or of the store: one answer for all of them. */
+static void s_refuse(weft_control_server_t *self, uint64_t id, weft_err_t rc) {
+    if (rc == WEFT_E_OTHER_LOG || rc == WEFT_E_LOG_BEHIND || rc == WEFT_E_FORKED || rc == WEFT_E_GONE)
+        self->counters.place_refused++;
+    else
+        weft_diag(WEFT_DIAG_ERROR, "control.store", "error=%s reason=\"%s\"", weft_err_name(rc),
+                  weft_log_reader_reason(self->reader));
+    s_error(self, id, rc, weft_log_reader_reason(self->reader));
+}
+
+static void s_wrong_version(weft_control_server_t *self, const weft_hello_t *hello) {
+    char text[128];
+    uint64_t n = ++self->counters.version_refused;
+    if ((n & (n - 1)) == 0)
+        weft_diag(WEFT_DIAG_WARN, "control.version", "theirs=%llu ours=%u count=%llu",
+                  (unsigned long long) hello->version, WEFT_PROTOCOL_VERSION, (unsigned long long) n);
+    snprintf(text, sizeof text, "protocol version %llu is not spoken here, version %u is",
+             (unsigned long long) hello->version, WEFT_PROTOCOL_VERSION);
+    s_error(self, hello->id, WEFT_E_VERSION, text);
+}
+
+static bool s_has_origin(const weft_hello_t *hello) {
+    static const weft_uuid_t none;
+    return memcmp(&hello->origin, &none, sizeof none) != 0;
+}
+
+static weft_err_t s_read_for_hello(weft_control_server_t *self, const weft_hello_t *hello,
+                                   weft_log_head_t *head, weft_origin_state_t *state) {
+    weft_err_t rc = weft_log_reader_begin(self->reader, head);
+    if (rc == WEFT_OK) rc = weft_log_reader_place(self->reader, &self->config.log, &hello->position);
+    if (rc == WEFT_OK && s_has_origin(hello)) {
+        rc = weft_log_reader_origin(self->reader, &hello->origin, state);
+        const weft_refusal_t *refusal = weft_refusals_get(self->refusals, &hello->origin);
+        if (refusal) {
+            state->refused_seq = refusal->source_seq;
+            state->refused_code = refusal->code;
+        }
+    }
+    weft_log_reader_end(self->reader);
+    return rc;
+}
+
+static void s_hello(weft_control_server_t *self, const void *body, size_t size) {
+    char trouble[128];
+    weft_hello_t hello;
+    weft_log_head_t head;
+    weft_origin_state_t state;
+    self->counters.hello++;
+    weft_err_t rc = weft_hello_decode(body, size, &hello);
+    if (rc == WEFT_E_VERSION) {
+        s_wrong_version(self, &hello);
+        return;
+    }
+    if (rc != WEFT_OK) {
+        s_bad_request(self, rc, body, size, NULL);
+        return;
+    }
+    if ((rc = s_read_for_hello(self, &hello, &head, &state)) != WEFT_OK) {
+        s_refuse(self, hello.id, rc);
+        return;
+    }
+    const char *reason = s_trouble(self, trouble);
+    weft_buf_clear(&self->raw);
+    weft_limits_encode(&self->raw);
+    size_t limits_size = self->raw.size;
+    if (s_has_origin(&hello)) weft_origin_state_encode(&self->raw, &state);
+    size_t origin_size = self->raw.size - limits_size;
+    weft_welcome_t welcome = {
+        .id = hello.id,
+        .version = WEFT_PROTOCOL_VERSION,
+        .boot = self->config.boot,
+        .log = self->config.log,
+        .first = head.anchor,
+        .head = head.position,
+        .chain = head.chain,
+        .at = weft_os_now_us(),
+        .fanout = weft_text(self->fanout),
+        .ingest = weft_text(self->ingest),
+        .software = weft_text("weft-bus " WEFT_VERSION_STRING),
+        .accepting = !*reason,
+        .reason = weft_text(reason),
+        .limits = {.data = self->raw.data, .size = limits_size},
+    };
+    if (origin_size)
+        welcome.origin = (weft_bytes_t){.data = self->raw.data + limits_size, .size = origin_size};
+    weft_buf_clear(&self->body);
+    weft_welcome_encode(&self->body, &welcome);
+    if (!weft_buf_ok(&self->raw)) self->body.failed = true;
+    s_reply(self, WEFT_COMMAND_WELCOME, false);
+}
+
+/* ---- FETCH */
+
+static uint64_t s_at_most(uint64_t wanted, uint64_t most) {
+    return wanted < most ? wanted : most;
+}
+
+static void s_fetch(weft_control_server_t *self, const void *body, size_t size) {
+    weft_fetch_t fetch;
+    weft_filters_t filters = {.items = self->filters};
+    weft_log_head_t head = {0};
+    weft_log_page_t page = {0};
+    self->counters.fetch++;
+    weft_err_t rc = weft_fetch_decode(body, size, &fetch);
+    if (rc == WEFT_OK) rc = weft_filters_decode(fetch.filters, &filters);
+    if (rc == WEFT_OK && filters.count == 0) rc = WEFT_E_BAD_FIELD;
+    if (rc != WEFT_OK) {
+        s_bad_request(self, rc, body, size, NULL);
+        return;
+    }
+    uint64_t from = fetch.position.at.position.value;
+    uint64_t events = s_at_most(fetch.max_events ? fetch.max_events : 1, WEFT_PAGE_EVENTS_MAX);
+    weft_buf_clear(&self->page);
+    rc = weft_log_reader_begin(self->reader, &head);
+    if (rc == WEFT_OK) rc = weft_log_reader_place(self->reader, &self->config.log, &fetch.position);
+    if (rc == WEFT_OK)
+        rc = weft_log_reader_page(self->reader, from, &filters, events,
+                                  s_at_most(fetch.max_bytes, WEFT_PAGE_BYTES_MAX), &self->page, &page);
+    weft_log_reader_end(self->reader);
+    if (rc != WEFT_OK) {
+        weft_buf_clear(&self->page);
+        s_refuse(self, fetch.id, rc);
+        return;
+    }
+    weft_page_t reply = {.id = fetch.id,
+                         .boot = self->config.boot,
+                         .log = self->config.log,
+                         .from = from,
+                         .next = page.next,
+                         .chain = page.chain,
+                         .head = head.position,
+                         .count = page.count,
+                         .sum = page.sum};
+    self->counters.pages++;
+    self->counters.events_served += page.count;
+    weft_buf_clear(&self->body);
+    weft_page_encode(&self->body, &reply);
+    s_reply(self, WEFT_COMMAND_PAGE, true);
+}
+
+/* ---- STATUS and REPORT */
+
+static void s_put_counter(weft_buf_t *w, const char *name, uint64_t value) {
+    weft_mp_put_text(w, name);
+    weft_mp_put_uint(w, value);
+}
+
+static void s_put_counters(const weft_control_server_t *self, weft_buf_t *w) {
+    const weft_bus_stats_t *stats = self->config.stats;
+    uint32_t count = WEFT_DROP_COUNT;
+#define X(name, help) count++;
+    WEFT_BUS_COUNTERS(X)
+    CONTROL_COUNTERS(X)
+#undef X
+    WEFT_ASSERT(count <= WEFT_COUNTERS_MAX);
+    weft_mp_put_map(w, count);
+#define X(name, help) s_put_counter(w, #name, weft_bus_stat(&stats->name));
+    WEFT_BUS_COUNTERS(X)
+#undef X
+#define X(name, text, help) s_put_counter(w, text, weft_bus_stat(&stats->drops[WEFT_DROP_##name]));
+    WEFT_DROPS(X)
+#undef X
+#define X(name, help) s_put_counter(w, #name, self->counters.name);
+    CONTROL_COUNTERS(X)
+#undef X
+}
+
+static void s_status(weft_control_server_t *self, const void *body, size_t size) {
+    char trouble[128];
+    weft_status_t status;
+    weft_log_head_t head;
+    self->counters.status++;
+    weft_err_t rc = weft_status_decode(body, size, &status);
+    if (rc != WEFT_OK) {
+        s_bad_request(self, rc, body, size, NULL);
+        return;
+    }
+    rc = weft_log_reader_begin(self->reader, &head);
+    weft_log_reader_end(self->reader);
+    if (rc != WEFT_OK) {
+        s_refuse(self, status.id, rc);
+        return;
+    }
+    const char *reason = s_trouble(self, trouble);
+    weft_buf_clear(&self->raw);
+    s_put_counters(self, &self->raw);
+    size_t counters_size = self->raw.size;
+    weft_reports_encode(self->reports, &self->raw);
+    weft_state_t state = {
+        .id = status.id,
+        .boot = self->config.boot,
+        .log = self->config.log,
+        .first = head.anchor,
+        .head = head.position,
+        .chain = head.chain,
+        .at = weft_os_now_us(),
+        .started = self->config.started_us,
+        .software = weft_text("weft-bus " WEFT_VERSION_STRING),
+        .fanout = weft_text(self->fanout),
+        .ingest = weft_text(self->ingest),
+        .accepting = !*reason,
+        .reason = weft_text(reason),
+        .counters = {.data = self->raw.data, .size = counters_size},
+        .services = {.data = self->raw.data + counters_size, .size = self->raw.size - counters_size},
+    };
+    weft_buf_clear(&self->body);
+    weft_state_encode(&self->body, &state);
+    if (!weft_buf_ok(&self->raw)) self->body.failed = true;
+    s_reply(self, WEFT_COMMAND_STATE, false);
+}
+
+/* Never answered. Filters are checked, so that one report cannot make STATE unreadable for all. */
+static void s_report(weft_control_server_t *self, const void *body, size_t size) {
+    weft_report_t report;
+    weft_filters_t filters = {.items = self->filters};
+    self->counters.report++;
+    weft_err_t rc = weft_report_decode(body, size, &report);
+    if (rc == WEFT_OK) rc = weft_filters_decode(report.filters, &filters);
+    if (rc == WEFT_OK)
+        rc = weft_reports_put(self->reports, &report.instance, weft_os_now_us(), body, size);
+    if (rc != WEFT_OK) self->counters.bad_request++;
+}
+
+/* ---- the thread */
+
+static void s_serve(weft_control_server_t *self, unsigned count) {
+    if (count != FRAMES) {
+        if (count > 1) s_bad_request(self, WEFT_E_BAD_COMMAND, "", 0, "want a command and a body");
+        return;
+    }
+    const void *body = zmq_msg_data(&self->frames[2]);
+    size_t size = zmq_msg_size(&self->frames[2]);
+    weft_buf_clear(&self->page);
+    switch (weft_command_parse(zmq_msg_data(&self->frames[1]), zmq_msg_size(&self->frames[1]))) {
+    case WEFT_COMMAND_HELLO: s_hello(self, body, size); break;
+    case WEFT_COMMAND_FETCH: s_fetch(self, body, size); break;
+    case WEFT_COMMAND_STATUS: s_status(self, body, size); break;
+    case WEFT_COMMAND_REPORT: s_report(self, body, size); break;
+    default: s_bad_request(self, WEFT_E_BAD_COMMAND, body, size, NULL); break;
+    }
+}
+
+/* Refusals wait in the pipe. False: the pipe said to stop. */
+static bool s_read_pipe(weft_control_server_t *self) {
+    weft_refusal_t refusal;
+    for (;;) {
+        int size = zmq_recv(self->pipe_control, &refusal, sizeof refusal, ZMQ_DONTWAIT);
+        if (size < 0) return errno == EAGAIN || errno == EINTR;
+        if (size == 0) return false;
+        WEFT_ASSERT(size == (int) sizeof refusal);
+        weft_refusals_put(self->refusals, &refusal);
+    }
+}
+
+static void *s_thread(void *arg) {
+    weft_control_server_t *self = arg;
+    zmq_pollitem_t items[] = {{.socket = self->pipe_control, .events = ZMQ_POLLIN},
+                              {.socket = self->router, .events = ZMQ_POLLIN}};
+    for (;;) {
+        if (zmq_poll(items, 2, -1) < 0 && errno != EINTR) {
+            weft_diag(WEFT_DIAG_ERROR, "control.poll", "error=\"%s\"", zmq_strerror(errno));
+            return NULL;
+        }
+        if (!s_read_pipe(self)) return NULL;
+        for (unsigned i = 0; i < REQUESTS_IN_A_ROW; i++) {
+            unsigned count;
+            if (weft_net_recv(self->router, self->frames, FRAMES, &count) != WEFT_OK) break;
+            s_serve(self, count);
+            weft_net_close_frames(self->frames, count, FRAMES);
+        }
+    }
+}
+
+/* ---- the object, on the bus thread */
+
+static weft_err_t s_open_pipe(weft_control_server_t *self) {
+    char name[64];
+    snprintf(name, sizeof name, "inproc://weft-bus-control-%016llx",
+             (unsigned long long) weft_os_random());
+    self->pipe_bus = weft_net_socket(self->config.context, ZMQ_PAIR, REFUSALS_WAITING_MAX);
+    self->pipe_control = weft_net_socket(self->config.context, ZMQ_PAIR, REFUSALS_WAITING_MAX);
+    if (!self->pipe_bus || !self->pipe_control || zmq_bind(self->pipe_bus, name) != 0 ||
+        zmq_connect(self->pipe_control, name) != 0)
+        return WEFT_E_IO;
+    return WEFT_OK;
+}
+
+weft_err_t weft_control_server_new(weft_control_server_t **out, const weft_control_config_t *config) {
+    weft_err_t rc = WEFT_E_NOMEM;
+    void *router = config->router;
+    weft_control_server_t *self = calloc(1, sizeof *self);
+    if (!self) {
+        weft_net_close(&router);
+        return rc;
+    }
+    self->config = *config;
+    self->router = router;
+    snprintf(self->fanout, sizeof self->fanout, "%s", config->fanout);
+    snprintf(self->ingest, sizeof self->ingest, "%s", config->ingest);
+    self->refusals = weft_refusals_new();
+    self->reports = weft_reports_new();
+    if (!self->refusals || !self->reports) goto out;
+    if ((rc = weft_log_reader_new(&self->reader, config->store_path)) != WEFT_OK) goto out;
+    if ((rc = s_open_pipe(self)) != WEFT_OK) goto out;
+    rc = pthread_create(&self->thread, NULL, s_thread, self) == 0 ? WEFT_OK : WEFT_E_IO;
+    if (rc != WEFT_OK) goto out;
+    self->running = true;
+    *out = self;
+    self = NULL; /* handed over */
+out:
+    weft_control_server_destroy(&self);
+    return rc;
+}
+
+void weft_control_server_destroy(weft_control_server_t **self_p) {
+    weft_control_server_t *self = *self_p;
+    if (!self) return;
+    if (self->running) {
+        while (zmq_send(self->pipe_bus, "", 0, 0) < 0 && errno == EINTR) continue; /* nothing: stop */
+        pthread_join(self->thread, NULL);
+    }
+    weft_net_close(&self->pipe_bus);
+    weft_net_close(&self->pipe_control);
+    weft_net_close(&self->router);
+    weft_log_reader_destroy(&self->reader);
+    weft_refusals_destroy(&self->refusals);
+    weft_reports_destroy(&self->reports);
+    weft_buf_free(&self->body);
+    weft_buf_free(&self->page);
+    weft_buf_free(&self->raw);
+    free(self);
+    *self_p = NULL;
+}
+
+bool weft_control_server_refuse(weft_control_server_t *self, const weft_refusal_t *refusal) {
+    return zmq_send(self->pipe_bus, refusal, sizeof *refusal, ZMQ_DONTWAIT) >= 0;
+}
