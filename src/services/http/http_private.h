@@ -1,0 +1,76 @@
+/* http_private: what http_server.c (connections, loop) and http_request.c (one request) share. */
+#ifndef HTTP_PRIVATE_H
+#define HTTP_PRIVATE_H
+
+#include <microhttpd.h>
+
+#include "http_server.h"
+
+#define HTTP_HEADERS_MAX 8u
+/* A body that is refused is still read up to here, so that its sender gets to see the answer. */
+#define HTTP_DRAIN_BYTES_MAX (8u << 20)
+
+struct http_server {
+    weft_service_t *service;
+    struct MHD_Daemon *daemon;
+    const http_route_t *routes;
+    size_t routes_count;
+    int epoll_fd;
+    int timer_id; /* valid while timer_due_ms >= 0 */
+    int64_t timer_due_ms;
+    http_request_t *held; /* list */
+    size_t under_way;     /* requests that have begun and not ended */
+    bool stopping;
+};
+
+struct http_request {
+    http_server_t *server;
+    struct MHD_Connection *connection;
+    char *uri;         /* owned: the path, cut off at its NUL from the query */
+    const char *query; /* within uri, "" if none */
+    const char *method;
+    const http_route_t *route; /* NULL: nothing to call */
+    http_path_t path;
+    char *body;
+    size_t body_size, body_room, taken; /* taken counts what was thrown away, too */
+    json_t *json;
+    char *mark;
+    struct {
+        const char *name;
+        char *value;
+    } headers[HTTP_HEADERS_MAX];
+    size_t headers_count;
+    unsigned refusal; /* status decided before the body came; 0: none */
+    const char *refusal_text;
+    bool begun, dispatched, held, suspended;
+    http_cancel_fn cancel;
+    void *cancel_arg;
+    http_request_t *next_held;
+    struct MHD_Response *response; /* given and not yet queued */
+    unsigned status;               /* of the answer; 0: none given */
+    size_t answer_size;
+    int64_t started_us;
+};
+
+/* Monotonic. */
+int64_t http_now_us(void);
+
+/* uri is copied; NULL without memory. */
+http_request_t *http_request_new(http_server_t *server, struct MHD_Connection *connection,
+                                 const char *uri);
+void http_request_destroy(http_request_t **self_p);
+/* Headers are there: find the route, decide what can be refused now. */
+void http_request_begin(http_request_t *self, const char *method);
+/* True if the refusal cannot wait for the body. */
+bool http_request_refuse_now(const http_request_t *self);
+/* Take a piece of the body. False: enough, cut the connection. */
+bool http_request_take(http_request_t *self, const char *data, size_t size);
+/* All is there: answer or hold. */
+void http_request_dispatch(http_request_t *self);
+void http_request_refuse(http_request_t *self);
+/* Hand the answer over to MHD, or suspend the connection. */
+enum MHD_Result http_request_deliver(http_request_t *self);
+/* The held request is answered by its owner's cancel and a 503. */
+void http_request_cancel(http_request_t *self);
+
+#endif

@@ -1,0 +1,71 @@
+/* http_server: HTTP/1.1 with JSON on the loop of a weft service.
+ *
+ * One thread: the service's. A handler answers at once, or holds its request and answers later
+ * from any callback of the loop. Every answer carries the CORS headers; every error has the form
+ * {"errors":[{"message":…,"field":…}]}; every request leaves a line "http.access" in the diag. */
+#ifndef HTTP_SERVER_H
+#define HTTP_SERVER_H
+
+#include <jansson.h>
+#include <stdbool.h>
+#include <stddef.h>
+
+#include <weft.h>
+
+#include "http_route.h"
+#include "http_text.h"
+
+#define HTTP_BODY_BYTES_MAX (64u << 10)
+#define HTTP_CONNECTIONS_MAX 512u
+#define HTTP_IDLE_SECONDS 30u
+#define HTTP_LEAVE_MS 2000 /* a stopping server waits this long for answers under way */
+
+typedef struct http_server http_server_t;
+typedef struct http_request http_request_t;
+
+/* Serve routes on "HOST:PORT" (port 0 takes a free one) on the service's loop.
+ * routes  borrowed until destroy.
+ * Adds http=HOST:PORT, with the real port, to the service's "ready" line.
+ * Returns WEFT_OK, WEFT_E_USAGE (listen), WEFT_E_IO, WEFT_E_NOMEM; the cause is in the diag. */
+weft_err_t http_server_new(http_server_t **out, weft_service_t *service, const char *listen,
+                           const http_route_t *routes, size_t routes_count);
+/* Accept nothing more, refuse with 503 what has not been answered, and send what has, for at most
+ * HTTP_LEAVE_MS. Call after weft_service_run, while the service is still there. */
+void http_server_stop(http_server_t *self);
+/* NULL-safe, clears *self_p. Stops first if that was not done. */
+void http_server_destroy(http_server_t **self_p);
+
+/* What was asked. All borrowed, valid until the request ends. */
+const char *http_request_method(const http_request_t *request);
+const char *http_request_path(const http_request_t *request); /* as sent, no query, no end slash */
+/* Value of ":name" in the route's pattern; name must be in it. */
+const char *http_request_param(const http_request_t *request, const char *name);
+http_query_t http_request_query(const http_request_t *request, const char *name, char *value,
+                                size_t value_size);
+/* NULL if it was not sent. */
+const char *http_request_header(const http_request_t *request, const char *name);
+/* The body as an object; NULL on a route without HTTP_BODY_JSON. */
+json_t *http_request_json(const http_request_t *request);
+const void *http_request_body(const http_request_t *request, size_t *size);
+
+/* Answer later. cancel is called instead of a later answer if the server stops first: it forgets
+ * the request, which is answered with 503. */
+typedef void (*http_cancel_fn)(http_request_t *request, void *arg);
+void http_request_hold(http_request_t *request, http_cancel_fn cancel, void *arg);
+/* Name a request, and ask whether another one with its name is held. mark is copied. */
+weft_err_t http_request_mark(http_request_t *request, const char *mark);
+bool http_request_mark_held(const http_request_t *request);
+
+/* Add a header to the answer; before the answer is given. Lost without memory or beyond 8. */
+void http_answer_header(http_request_t *request, const char *name, const char *value);
+/* Exactly one of these for each request. */
+void http_answer_empty(http_request_t *request, unsigned status);
+/* text  one line of JSON from malloc; taken. NULL (no memory) makes it a 500. */
+void http_answer_text(http_request_t *request, unsigned status, char *text);
+/* json  taken. NULL (no memory) makes it a 500. */
+void http_answer_json(http_request_t *request, unsigned status, json_t *json);
+/* field  may be NULL. */
+void http_answer_error(http_request_t *request, unsigned status, const char *message,
+                       const char *field);
+
+#endif
