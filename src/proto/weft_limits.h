@@ -34,6 +34,8 @@
 #define WEFT_REPORTS_MAX 1024u     /* services whose last REPORT the bus keeps */
 #define WEFT_COUNTERS_MAX 256u     /* counters in one STATUS reply */
 
+#define WEFT_PARKED_MAX 10000u     /* parked events in a service's database */
+
 #define WEFT_HEARTBEAT_MS 1000      /* idle commit record */
 #define WEFT_SILENCE_MS 3000        /* S3 */
 #define WEFT_REQUEST_MS 2000        /* C3: a request is repeated after this long */

@@ -1,0 +1,522 @@
+/* weft_applier: see weft_applier.h. In memory, applied counts and parked subjects change only after a
+ * COMMIT has returned. */
+#include "weft_applier.h"
+
+#include "weft_assert.h"
+#include "weft_limits.h"
+#include "weft_map.h"
+#include "weft_os.h"
+#include "weft_type.h"
+#include "weft_wire_event.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define RETRY_MS_MIN 100
+#define RETRY_MS_MAX 30000
+#define STORE_PAUSE_MS 1000
+#define LAZY_MS 60000 /* S6: at the latest each minute */
+#define REASON_BYTES 512
+#define TX_REASON_BYTES 400 /* leaves room for the name of the code */
+
+typedef struct {
+    char *filter;
+    weft_handler_fn fn;
+    void *arg;
+} weft_handler_t;
+
+struct weft_tx {
+    weft_applier_t *applier;
+    const weft_event_t *event; /* NULL: from outside */
+    char reason[TX_REASON_BYTES];
+};
+
+struct weft_applier {
+    weft_service_store_t *store;
+    weft_outbox_t *outbox;
+    weft_handler_t *handlers;
+    size_t handlers_count;
+    const char *filters[WEFT_FILTERS_MAX];
+    size_t filters_count;
+    unsigned park_after;
+    bool in_transaction;
+    weft_map_t *parked_subjects;
+    uint64_t parked;
+    uint64_t parked_now; /* in the transaction at hand */
+
+    weft_batch_t batch; /* borrowed */
+    bool busy;
+    const char *filter; /* NULL: the service's own stream */
+    weft_position_t limit;
+    size_t at;         /* first event not applied yet */
+    unsigned attempts; /* at it */
+    unsigned pause_ms;
+    int64_t again_ms;
+    char reason[REASON_BYTES];
+
+    weft_resume_t stored; /* in the database */
+    weft_resume_t lazy;   /* moved past, not written yet */
+    int64_t lazy_since_ms;
+    uint64_t applied_catch_up, applied_live;
+};
+
+/* ---- lifecycle */
+
+static bool s_add_subject(void *arg, const char *subject, uint64_t count) {
+    weft_applier_t *self = arg;
+    self->parked += count;
+    if (!*subject || weft_map_get(self->parked_subjects, subject, strlen(subject))) return true;
+    return weft_map_put(self->parked_subjects, subject, strlen(subject), self);
+}
+
+static weft_err_t s_load_parked(weft_applier_t *self) {
+    self->parked = 0;
+    weft_map_clear(self->parked_subjects, NULL);
+    return weft_service_store_subjects(self->store, s_add_subject, self);
+}
+
+weft_err_t weft_applier_new(weft_applier_t **out, weft_service_store_t *store, weft_outbox_t *outbox,
+                            unsigned park_after) {
+    weft_applier_t *self = calloc(1, sizeof *self);
+    if (!self) return WEFT_E_NOMEM;
+    self->store = store;
+    self->outbox = outbox;
+    self->park_after = park_after;
+    self->parked_subjects = weft_map_new();
+    weft_err_t rc = self->parked_subjects ? s_load_parked(self) : WEFT_E_NOMEM;
+    if (rc == WEFT_OK) rc = weft_service_store_position(store, &self->stored);
+    if (rc == WEFT_OK) {
+        self->lazy = self->stored;
+        *out = self;
+        self = NULL;
+    }
+    weft_applier_destroy(&self);
+    return rc;
+}
+
+void weft_applier_destroy(weft_applier_t **self_p) {
+    weft_applier_t *self = *self_p;
+    if (!self) return;
+    weft_map_destroy(&self->parked_subjects, NULL);
+    for (size_t i = 0; i < self->handlers_count; i++) free(self->handlers[i].filter);
+    free(self->handlers);
+    free(self);
+    *self_p = NULL;
+}
+
+weft_err_t weft_applier_on(weft_applier_t *self, const char *filter, weft_handler_fn fn, void *arg) {
+    weft_err_t rc = weft_filter_check(filter, strlen(filter));
+    if (rc != WEFT_OK) return rc;
+    bool known = false;
+    for (size_t i = 0; i < self->filters_count && !known; i++)
+        known = strcmp(self->filters[i], filter) == 0;
+    if (!known && self->filters_count == WEFT_FILTERS_MAX) return WEFT_E_TOO_BIG;
+    weft_handler_t *handlers =
+        realloc(self->handlers, (self->handlers_count + 1) * sizeof *handlers);
+    if (!handlers) return WEFT_E_NOMEM;
+    self->handlers = handlers;
+    char *copy = strdup(filter);
+    if (!copy) return WEFT_E_NOMEM;
+    handlers[self->handlers_count++] = (weft_handler_t){.filter = copy, .fn = fn, .arg = arg};
+    if (!known) self->filters[self->filters_count++] = copy;
+    return WEFT_OK;
+}
+
+const char *const *weft_applier_filters(const weft_applier_t *self, size_t *count) {
+    *count = self->filters_count;
+    return self->filters;
+}
+
+/* ---- transactions */
+
+static weft_err_t s_begin(weft_applier_t *self) {
+    WEFT_ASSERT(!self->in_transaction);
+    weft_err_t rc = weft_db_exec(self->store->db, "BEGIN IMMEDIATE");
+    if (rc != WEFT_OK) return rc;
+    self->in_transaction = true;
+    self->parked_now = 0;
+    weft_outbox_rewind(self->outbox, 0);
+    return WEFT_OK;
+}
+
+static void s_rollback(weft_applier_t *self) {
+    (void) weft_db_exec(self->store->db, "ROLLBACK"); /* fails only if SQLite has done it already */
+    weft_outbox_rewind(self->outbox, 0);
+    self->in_transaction = false;
+}
+
+static weft_err_t s_commit(weft_applier_t *self) {
+    weft_err_t rc = weft_db_exec(self->store->db, "COMMIT");
+    if (rc != WEFT_OK) {
+        weft_diag(WEFT_DIAG_WARN, "service.commit", "error=%s sqlite=\"%s\"", weft_err_name(rc),
+                  sqlite3_errmsg(self->store->db));
+        s_rollback(self);
+        return rc;
+    }
+    self->in_transaction = false;
+    self->parked += self->parked_now;
+    (void) weft_outbox_committed(self->outbox); /* a stopped relay shows in weft_service_info */
+    return WEFT_OK;
+}
+
+weft_err_t weft_applier_transaction(weft_applier_t *self, weft_transaction_fn fn, void *arg) {
+    if (self->in_transaction) return WEFT_E_STATE;
+    weft_err_t rc = s_begin(self);
+    if (rc != WEFT_OK) return rc;
+    weft_tx_t tx = {.applier = self};
+    rc = fn(&tx, arg);
+    if (rc == WEFT_OK) return s_commit(self);
+    s_rollback(self);
+    return rc;
+}
+
+struct sqlite3 *weft_tx_db(weft_tx_t *tx) {
+    return tx->applier->store->db;
+}
+
+weft_err_t weft_tx_emit(weft_tx_t *tx, const char *type, const char *subject, const void *data,
+                        size_t data_size) {
+    uint64_t cause = tx->event ? tx->event->position.value : 0;
+    return weft_outbox_emit(tx->applier->outbox, type, subject, data, data_size, cause);
+}
+
+void weft_tx_reason(weft_tx_t *tx, const char *format, ...) {
+    va_list args;
+    va_start(args, format);
+    vsnprintf(tx->reason, sizeof tx->reason, format, args);
+    va_end(args);
+}
+
+/* ---- one event */
+
+static weft_err_t s_handle(weft_applier_t *self, const weft_event_t *event, const char *filter) {
+    weft_tx_t tx = {.applier = self, .event = event};
+    size_t type_size = strlen(event->type);
+    for (size_t i = 0; i < self->handlers_count; i++) {
+        const weft_handler_t *handler = &self->handlers[i];
+        if (filter && strcmp(handler->filter, filter) != 0) continue;
+        if (!weft_filter_match(handler->filter, strlen(handler->filter), event->type, type_size))
+            continue;
+        weft_err_t rc = handler->fn(&tx, event, handler->arg);
+        if (rc == WEFT_OK) continue;
+        snprintf(self->reason, sizeof self->reason, "%s: %s", weft_err_name(rc),
+                 tx.reason[0] ? tx.reason : weft_err_text(rc));
+        return rc;
+    }
+    return WEFT_OK;
+}
+
+static weft_err_t s_park(weft_applier_t *self, const weft_event_t *event, unsigned attempts,
+                         const char *error) {
+    if (self->parked + self->parked_now >= WEFT_PARKED_MAX) return WEFT_E_PARKED_FULL;
+    weft_err_t rc = weft_service_store_park(self->store, event, self->filter ? self->filter : "",
+                                            attempts, error);
+    if (rc == WEFT_OK) self->parked_now++;
+    return rc;
+}
+
+/* Apply one event, or set it aside if its subject is parked. */
+static weft_err_t s_event(weft_applier_t *self, const weft_event_t *event) {
+    if (*event->subject && weft_map_count(self->parked_subjects) &&
+        weft_map_get(self->parked_subjects, event->subject, strlen(event->subject)))
+        return s_park(self, event, 0, "waits behind an earlier event of its subject");
+    return s_handle(self, event, self->filter);
+}
+
+/* ---- a batch */
+
+void weft_applier_begin(weft_applier_t *self, const weft_batch_t *batch, const char *filter,
+                        weft_position_t limit) {
+    WEFT_ASSERT(!self->busy);
+    self->batch = *batch;
+    self->filter = filter;
+    self->limit = limit;
+    while (filter && self->batch.count &&
+           self->batch.events[self->batch.count - 1].position.value > limit.value)
+        self->batch.count--;
+    self->at = 0;
+    self->attempts = 0;
+    self->again_ms = 0;
+    self->busy = true;
+}
+
+bool weft_applier_busy(const weft_applier_t *self) {
+    return self->busy;
+}
+
+static weft_resume_t s_place_of(const weft_applier_t *self, size_t event) {
+    const weft_event_t *e = &self->batch.events[event];
+    return (weft_resume_t){.log = self->batch.next.log, .position = e->position, .chain = e->chain};
+}
+
+/* Move the position, or the progress of an added filter, inside the transaction. */
+static weft_err_t s_move(weft_applier_t *self, const weft_resume_t *to) {
+    if (!self->filter) return weft_service_store_move(self->store, to);
+    bool reached = to->position.value >= self->limit.value;
+    return weft_service_store_filter_set(self->store, self->filter, reached ? NULL : to);
+}
+
+/* The transaction is committed: events [at, end) are behind us and to is where we stand. */
+static void s_applied(weft_applier_t *self, size_t end, const weft_resume_t *to) {
+    size_t live_from = self->batch.count > self->batch.live_count
+                           ? self->batch.count - self->batch.live_count
+                           : 0; /* those by catch-up come first */
+    for (size_t i = self->at; i < end; i++)
+        *(i < live_from ? &self->applied_catch_up : &self->applied_live) += 1;
+    self->at = end;
+    self->attempts = 0;
+    if (!self->filter) self->stored = self->lazy = *to;
+}
+
+/* Not the handler's fault: the disk is full or failing. Asked before the rollback. */
+static bool s_is_disk_trouble(weft_applier_t *self, weft_err_t rc) {
+    int sql = sqlite3_errcode(self->store->db) & 0xff;
+    return rc == WEFT_E_FULL || sql == SQLITE_FULL || sql == SQLITE_IOERR;
+}
+
+/* Everything in one transaction, without savepoints. WEFT_E_HANDLER: some handler failed. */
+static weft_err_t s_run_fast(weft_applier_t *self) {
+    weft_err_t rc = s_begin(self);
+    if (rc != WEFT_OK) return rc;
+    for (size_t i = self->at; i < self->batch.count; i++) {
+        rc = s_event(self, &self->batch.events[i]);
+        if (rc == WEFT_OK) continue;
+        if (rc != WEFT_E_PARKED_FULL) rc = s_is_disk_trouble(self, rc) ? WEFT_E_STORE : WEFT_E_HANDLER;
+        s_rollback(self);
+        return rc;
+    }
+    rc = s_move(self, &self->batch.next);
+    if (rc != WEFT_OK) {
+        s_rollback(self);
+        return rc;
+    }
+    rc = s_commit(self);
+    if (rc == WEFT_OK) s_applied(self, self->batch.count, &self->batch.next);
+    return rc;
+}
+
+static weft_err_t s_event_in_savepoint(weft_applier_t *self, const weft_event_t *event) {
+    uint64_t added = weft_outbox_added(self->outbox);
+    uint64_t parked = self->parked_now;
+    weft_err_t rc = weft_db_exec(self->store->db, "SAVEPOINT weft_event");
+    if (rc != WEFT_OK) return WEFT_E_STORE;
+    rc = s_event(self, event);
+    if (rc == WEFT_OK) return weft_db_exec(self->store->db, "RELEASE weft_event");
+    if (rc == WEFT_E_PARKED_FULL) return rc;
+    if (s_is_disk_trouble(self, rc)) return WEFT_E_STORE;
+    if (weft_db_exec(self->store->db, "ROLLBACK TO weft_event; RELEASE weft_event") != WEFT_OK)
+        return WEFT_E_STORE;
+    weft_outbox_rewind(self->outbox, added);
+    self->parked_now = parked;
+    return WEFT_E_HANDLER;
+}
+
+/* A savepoint each; commits what comes before the first event that fails. */
+static weft_err_t s_run_slow(weft_applier_t *self) {
+    weft_err_t failed = WEFT_OK;
+    size_t end = self->at;
+    weft_err_t rc = s_begin(self);
+    if (rc != WEFT_OK) return rc;
+    for (; end < self->batch.count; end++) {
+        failed = s_event_in_savepoint(self, &self->batch.events[end]);
+        if (failed != WEFT_OK) break;
+    }
+    bool all = failed == WEFT_OK;
+    if ((failed != WEFT_OK && failed != WEFT_E_HANDLER) || (!all && end == self->at)) {
+        s_rollback(self);
+        return failed;
+    }
+    weft_resume_t to = all ? self->batch.next : s_place_of(self, end - 1);
+    rc = s_move(self, &to);
+    if (rc != WEFT_OK) {
+        s_rollback(self);
+        return rc;
+    }
+    rc = s_commit(self);
+    if (rc != WEFT_OK) return rc;
+    s_applied(self, end, &to);
+    return failed;
+}
+
+/* Give up on the event at hand: a row for it, and the position moves past it. */
+static weft_err_t s_park_at(weft_applier_t *self) {
+    const weft_event_t *event = &self->batch.events[self->at];
+    size_t size = strlen(event->subject);
+    weft_resume_t to = s_place_of(self, self->at);
+    weft_err_t rc = s_begin(self);
+    if (rc != WEFT_OK) return rc;
+    rc = s_park(self, event, self->attempts, self->reason);
+    if (rc == WEFT_OK) rc = s_move(self, &to);
+    if (rc != WEFT_OK) {
+        s_rollback(self);
+        return rc;
+    }
+    rc = s_commit(self);
+    if (rc != WEFT_OK) return rc;
+    weft_diag(WEFT_DIAG_ERROR, "service.parked", "position=%llu type=%s subject=\"%s\" reason=\"%s\"",
+              (unsigned long long) event->position.value, event->type, event->subject, self->reason);
+    if (size && !weft_map_get(self->parked_subjects, event->subject, size) &&
+        !weft_map_put(self->parked_subjects, event->subject, size, self))
+        return WEFT_E_NOMEM; /* the row is there: after a restart the subject is parked */
+    s_applied(self, self->at + 1, &to);
+    return WEFT_OK;
+}
+
+static weft_err_t s_failed(weft_applier_t *self, int64_t now_ms) {
+    const weft_event_t *event = &self->batch.events[self->at];
+    self->attempts++;
+    weft_diag(WEFT_DIAG_WARN, "service.handler",
+              "position=%llu type=%s attempt=%u of=%u reason=\"%s\"",
+              (unsigned long long) event->position.value, event->type, self->attempts,
+              self->park_after, self->reason);
+    if (self->attempts >= self->park_after) return s_park_at(self);
+    self->pause_ms = self->attempts == 1 ? RETRY_MS_MIN : self->pause_ms * 2;
+    if (self->pause_ms > RETRY_MS_MAX) self->pause_ms = RETRY_MS_MAX;
+    self->again_ms = now_ms + self->pause_ms;
+    return WEFT_E_AGAIN;
+}
+
+/* Nothing of interest in the batch: the move is written lazily (S6), or at once for an added filter. */
+static bool s_pass(weft_applier_t *self, int64_t now_ms) {
+    if (self->batch.count || self->filter) return false;
+    if (self->lazy.position.value == self->stored.position.value) self->lazy_since_ms = now_ms;
+    self->lazy = self->batch.next;
+    self->busy = false;
+    if (now_ms - self->lazy_since_ms >= LAZY_MS) (void) weft_applier_flush(self); /* or the next time */
+    return true;
+}
+
+weft_err_t weft_applier_run(weft_applier_t *self, int64_t now_ms, int64_t *again_ms) {
+    if (!self->busy || s_pass(self, now_ms)) return WEFT_OK;
+    weft_err_t rc = WEFT_E_AGAIN;
+    while (now_ms >= self->again_ms) {
+        rc = self->attempts ? WEFT_E_HANDLER : s_run_fast(self);
+        if (rc == WEFT_E_HANDLER) rc = s_run_slow(self);
+        if (rc == WEFT_OK) {
+            self->busy = false;
+            return WEFT_OK;
+        }
+        if (rc == WEFT_E_HANDLER) {
+            rc = s_failed(self, now_ms);
+            if (rc == WEFT_OK) continue; /* parked: on with the next one */
+        }
+        if (rc == WEFT_E_PARKED_FULL || rc == WEFT_E_NOMEM) return rc;
+        if (rc != WEFT_E_AGAIN) self->again_ms = now_ms + STORE_PAUSE_MS;
+    }
+    *again_ms = self->again_ms;
+    return WEFT_E_AGAIN;
+}
+
+weft_err_t weft_applier_flush(weft_applier_t *self) {
+    if (self->lazy.position.value == self->stored.position.value || self->in_transaction)
+        return WEFT_OK;
+    weft_err_t rc = s_begin(self);
+    if (rc != WEFT_OK) return rc;
+    rc = weft_service_store_move(self->store, &self->lazy);
+    if (rc != WEFT_OK) {
+        s_rollback(self);
+        return rc;
+    }
+    rc = s_commit(self);
+    if (rc == WEFT_OK) self->stored = self->lazy;
+    return rc;
+}
+
+/* ---- parked events */
+
+static weft_err_t s_parked_event(const weft_parked_t *parked, weft_event_t *event, char **source) {
+    weft_mp_t r = weft_mp_reader(parked->event, parked->event_size);
+    weft_wire_event_t wire;
+    if (weft_wire_event_take(&r, &wire) != WEFT_OK || weft_mp_left(&r)) return WEFT_E_CORRUPT;
+    *source = strndup(wire.source, wire.source_size);
+    if (!*source) return WEFT_E_NOMEM;
+    *event = (weft_event_t){
+        .position = parked->position,
+        .chain = parked->chain,
+        .stored_us = parked->stored_us,
+        .type = parked->type,
+        .sequence = {wire.source_seq},
+        .time_us = wire.time_us,
+        .source = *source,
+        .subject = parked->subject,
+        .cause = {wire.cause},
+        .traceparent = wire.traceparent,
+        .data = wire.data,
+        .data_size = wire.data_size,
+        .raw = parked->event,
+        .raw_size = parked->event_size,
+    };
+    memcpy(event->origin.bytes, wire.origin, sizeof event->origin.bytes);
+    return WEFT_OK;
+}
+
+/* One row: applied and deleted in one transaction, or its failure noted. */
+static weft_err_t s_retry_one(weft_applier_t *self, const weft_parked_t *parked) {
+    weft_event_t event;
+    char *source = NULL;
+    weft_err_t rc = s_parked_event(parked, &event, &source);
+    if (rc == WEFT_OK) rc = s_begin(self);
+    if (rc != WEFT_OK) goto out;
+    weft_err_t handled = s_handle(self, &event, *parked->filter ? parked->filter : NULL);
+    rc = handled == WEFT_OK ? weft_service_store_unpark(self->store, parked) : handled;
+    if (rc == WEFT_OK)
+        rc = s_commit(self);
+    else
+        s_rollback(self);
+    if (handled == WEFT_OK) goto out;
+    rc = s_begin(self);
+    if (rc != WEFT_OK) goto out;
+    rc = weft_service_store_parked_failed(self->store, parked, self->reason);
+    if (rc == WEFT_OK)
+        rc = s_commit(self);
+    else
+        s_rollback(self);
+    if (rc == WEFT_OK) rc = WEFT_E_HANDLER;
+out:
+    free(source);
+    return rc;
+}
+
+/* The turn of one row: false ends the whole retry with *rc. */
+static bool s_turn(weft_applier_t *self, const weft_parked_t *parked, weft_map_t *failed,
+                   uint64_t *count, weft_err_t *rc) {
+    size_t size = strlen(parked->subject);
+    if (size && weft_map_get(failed, parked->subject, size)) return true;
+    *rc = s_retry_one(self, parked);
+    *count += *rc == WEFT_OK;
+    if (*rc == WEFT_E_HANDLER && size && !weft_map_put(failed, parked->subject, size, self))
+        *rc = WEFT_E_NOMEM;
+    return *rc == WEFT_OK || *rc == WEFT_E_HANDLER;
+}
+
+weft_err_t weft_applier_retry(weft_applier_t *self, const char *subject, uint64_t *done) {
+    if (self->in_transaction) return WEFT_E_STATE;
+    weft_map_t *failed = weft_map_new(); /* subjects whose turn has ended */
+    if (!failed) return WEFT_E_NOMEM;
+    weft_parked_t last = {0}, parked;
+    uint64_t count = 0;
+    bool some = false, going = true;
+    weft_err_t rc = WEFT_OK;
+    while (going) {
+        rc = weft_service_store_parked_next(self->store, subject, last.position,
+                                            last.filter ? last.filter : "", &parked);
+        if (rc != WEFT_OK) break;
+        weft_parked_free(&last);
+        last = parked;
+        going = s_turn(self, &parked, failed, &count, &rc);
+        some = some || rc == WEFT_E_HANDLER;
+    }
+    if (rc == WEFT_E_NOT_FOUND) rc = some ? WEFT_E_HANDLER : WEFT_OK;
+    weft_parked_free(&last);
+    weft_map_destroy(&failed, NULL);
+    if (done) *done = count;
+    weft_err_t loaded = s_load_parked(self);
+    return loaded != WEFT_OK ? loaded : rc;
+}
+
+void weft_applier_info(const weft_applier_t *self, weft_applier_info_t *info) {
+    *info = (weft_applier_info_t){.stored = self->stored.position,
+                                  .applied_catch_up = self->applied_catch_up,
+                                  .applied_live = self->applied_live,
+                                  .parked = self->parked};
+}

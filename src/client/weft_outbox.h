@@ -1,0 +1,41 @@
+/* weft_outbox: events emitted in the service's own transactions, kept until the bus has them.
+ *
+ * Rules (docs/protocol.md, Publisher): O1 the sequence is the table's AUTOINCREMENT, taken inside the
+ * transaction; only what COMMIT returned for is sent; O3 acked, its origin chain and the log are
+ * kept beside it. acked is written lazily: what is lost of it, WELCOME tells again. */
+#ifndef WEFT_OUTBOX_H
+#define WEFT_OUTBOX_H
+
+#include "weft_relay.h"
+#include "weft_stmt.h"
+
+typedef struct weft_outbox weft_outbox_t;
+
+/* Tables must exist (weft_service_db). source: the service's name. WEFT_OK, WEFT_E_STORE, WEFT_E_NOMEM,
+ * and those of weft_relay_new. */
+weft_err_t weft_outbox_new(weft_outbox_t **out, sqlite3 *db, const char *source, const char *bus,
+                           void *zmq_context);
+void weft_outbox_destroy(weft_outbox_t **self_p);
+
+/* Inside a transaction: add an event. Errors as weft_tx_emit. */
+weft_err_t weft_outbox_emit(weft_outbox_t *self, const char *type, const char *subject,
+                            const void *data, size_t data_size, uint64_t cause);
+/* Highest sequence added in the transaction at hand, 0 if none; to be set back to what it was when the
+ * transaction or a savepoint in it is rolled back. */
+uint64_t weft_outbox_added(const weft_outbox_t *self);
+void weft_outbox_rewind(weft_outbox_t *self, uint64_t added);
+/* After COMMIT returned: what was added may be sent. */
+weft_err_t weft_outbox_committed(weft_outbox_t *self);
+/* Carry on with sending and acknowledgements. WEFT_OK, or why the relay stopped. */
+weft_err_t weft_outbox_step(weft_outbox_t *self);
+int weft_outbox_fd(const weft_outbox_t *self);
+void weft_outbox_wait(weft_outbox_t *self, int timeout_ms);
+bool weft_outbox_linked(const weft_outbox_t *self); /* the bus has been greeted */
+/* Write down what is acknowledged and delete it, some rows at a time; more out: call again soon.
+ * Outside a transaction. */
+weft_err_t weft_outbox_settle(weft_outbox_t *self, bool *more);
+uint64_t weft_outbox_depth(const weft_outbox_t *self); /* not acknowledged */
+const weft_uuid_t *weft_outbox_origin(const weft_outbox_t *self);
+weft_err_t weft_outbox_stopped(const weft_outbox_t *self);
+
+#endif

@@ -1,0 +1,600 @@
+/* weft_service: one loop that serves a database, the bus and the user's descriptors.
+ * The subscriber hands out batches, the applier applies them, the outbox sends what was emitted.
+ * Everything runs on the thread that called weft_service_run. */
+#include "weft_applier.h"
+#include "weft_limits.h"
+#include "weft_net.h"
+#include "weft_options.h"
+#include "weft_os.h"
+#include "weft_outbox.h"
+#include "weft_service_store.h"
+#include "weft_sub_end.h"
+
+#include <czmq.h>
+#include <errno.h>
+#include <poll.h>
+#include <signal.h>
+#include <sys/eventfd.h>
+#include <sys/signalfd.h>
+
+#define SLICE_MS 20    /* applying gives way to other descriptors after this long */
+#define SETTLE_MS 1000 /* acknowledgements are written down this often */
+#define REPORT_MS 1000
+#define REPORT_SOON_MS 100 /* after a batch was applied */
+#define LEAVE_MS 1000      /* a clean stop waits this long for acknowledgements under way */
+
+typedef struct {
+    weft_service_t *service;
+    int id; /* descriptor or timer */
+    weft_fd_fn on_fd;
+    weft_timer_fn on_timer;
+    void *arg;
+    unsigned times; /* timers: calls left, 0: without end */
+} weft_watch_t;
+
+struct weft_service {
+    char *name;
+    void *context;
+    zloop_t *loop;
+    weft_service_store_t store;
+    weft_outbox_t *outbox;
+    weft_applier_t *applier;
+    weft_sub_t *sub;
+    const char *bus, *data, *filter_from, *park_after;
+    const char *backfill;      /* filter that is brought up to date now; NULL: the service's own stream */
+    weft_position_t limit;     /* its end */
+    bool sub_polled;
+    int work_fd;               /* readable: go on applying */
+    int signal_fd;
+    int again_timer;           /* zloop's id; 0: none */
+    int64_t report_at_ms;
+    uint64_t told_catch_up;    /* applied_catch_up at the last diag line */
+    weft_buf_t announced;
+    weft_watch_t **watches;
+    size_t watches_count;
+    weft_timer_fn after_apply;
+    void *after_apply_arg;
+    bool running, stopping;
+    weft_err_t result;
+};
+
+/* ---- lifecycle */
+
+static weft_err_t s_parse(weft_service_t *self, int argc, char **argv, const weft_option_t *more,
+                          size_t more_count) {
+    const char *bus = getenv("WEFT_BUS");
+    uint64_t number;
+    const weft_option_t own[] = {
+        {"bus", "ENDPOINT", "control endpoint of the bus", bus && *bus ? bus : WEFT_DEFAULT_BUS,
+         &self->bus},
+        {"data", "DIR", "where the database lives", ".", &self->data},
+        {"filter-from", "start|now", "what a filter that is new on an old database gets", NULL,
+         &self->filter_from},
+        {"park-after", "N", "attempts before a failing event is parked", "5", &self->park_after},
+    };
+    weft_err_t rc =
+        weft_options_parse(self->name, "A weft service.", argc, argv, own,
+                           sizeof own / sizeof *own, more, more_count);
+    if (rc != WEFT_OK) return rc;
+    const char *reason = "";
+    if (weft_endpoint_check(self->bus, &reason) != WEFT_OK) {
+        fprintf(stderr, "%s: --bus '%s': %s\n", self->name, self->bus, reason);
+        return WEFT_E_USAGE;
+    }
+    if (self->filter_from && strcmp(self->filter_from, "start") != 0 &&
+        strcmp(self->filter_from, "now") != 0) {
+        fprintf(stderr, "%s: --filter-from '%s': want start or now\n", self->name, self->filter_from);
+        return WEFT_E_USAGE;
+    }
+    if (!weft_options_number(self->park_after, 1, 1000000, &number)) {
+        fprintf(stderr, "%s: --park-after '%s': want a number from 1 to 1000000\n", self->name,
+                self->park_after);
+        return WEFT_E_USAGE;
+    }
+    return WEFT_OK;
+}
+
+static bool s_name_ok(const char *name) {
+    size_t size = strlen(name);
+    if (!size || size > WEFT_SOURCE_BYTES_MAX) return false;
+    return strspn(name, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-.") == size;
+}
+
+static weft_err_t s_open(weft_service_t *self) {
+    uint64_t park_after = 0;
+    (void) weft_options_number(self->park_after, 1, 1000000, &park_after); /* checked by s_parse */
+    weft_err_t rc = weft_service_store_open(&self->store, self->data, self->name);
+    if (rc != WEFT_OK) return rc;
+    self->context = zmq_ctx_new();
+    self->loop = zloop_new();
+    self->work_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+    if (!self->context || !self->loop || self->work_fd < 0) return WEFT_E_IO;
+    zloop_set_nonstop(self->loop, true); /* signals are ours, not CZMQ's */
+    rc = weft_outbox_new(&self->outbox, self->store.db, self->name, self->bus, self->context);
+    if (rc == WEFT_OK)
+        rc = weft_applier_new(&self->applier, &self->store, self->outbox, (unsigned) park_after);
+    return rc;
+}
+
+weft_err_t weft_service_new_options(weft_service_t **out, const char *name, int argc, char **argv,
+                                    const weft_option_t *options, size_t options_count) {
+    if (!s_name_ok(name)) return WEFT_E_ARG;
+    weft_service_t *self = calloc(1, sizeof *self);
+    if (!self) return WEFT_E_NOMEM;
+    self->store.lock_fd = self->work_fd = self->signal_fd = -1;
+    self->name = strdup(name);
+    weft_err_t rc = self->name ? s_parse(self, argc, argv, options, options_count) : WEFT_E_NOMEM;
+    if (rc == WEFT_OK) rc = s_open(self);
+    if (rc == WEFT_OK) {
+        *out = self;
+        self = NULL;
+    }
+    weft_service_destroy(&self);
+    return rc;
+}
+
+weft_err_t weft_service_new(weft_service_t **out, const char *name, int argc, char **argv) {
+    return weft_service_new_options(out, name, argc, argv, NULL, 0);
+}
+
+void weft_service_destroy(weft_service_t **self_p) {
+    weft_service_t *self = *self_p;
+    if (!self) return;
+    weft_sub_destroy(&self->sub);
+    weft_applier_destroy(&self->applier);
+    weft_outbox_destroy(&self->outbox);
+    zloop_destroy(&self->loop);
+    if (self->context)
+        while (zmq_ctx_term(self->context) != 0 && errno == EINTR) continue;
+    weft_service_store_close(&self->store);
+    if (self->work_fd >= 0) close(self->work_fd);
+    if (self->signal_fd >= 0) close(self->signal_fd);
+    for (size_t i = 0; i < self->watches_count; i++) free(self->watches[i]);
+    free(self->watches);
+    weft_buf_free(&self->announced);
+    free(self->name);
+    free(self);
+    *self_p = NULL;
+}
+
+weft_err_t weft_service_schema(weft_service_t *self, const char *const *steps, size_t count) {
+    return weft_service_store_schema(&self->store, steps, count);
+}
+
+weft_err_t weft_service_on(weft_service_t *self, const char *filter, weft_handler_fn fn, void *arg) {
+    if (self->running) return WEFT_E_STATE;
+    return weft_applier_on(self->applier, filter, fn, arg);
+}
+
+weft_err_t weft_service_announce(weft_service_t *self, const char *key, const char *value) {
+    weft_buf_append(&self->announced, " ", 1);
+    weft_buf_append(&self->announced, key, strlen(key));
+    weft_buf_append(&self->announced, "=", 1);
+    weft_buf_append(&self->announced, value, strlen(value));
+    return weft_buf_ok(&self->announced) ? WEFT_OK : WEFT_E_NOMEM;
+}
+
+weft_err_t weft_service_transaction(weft_service_t *self, weft_transaction_fn fn, void *arg) {
+    return weft_applier_transaction(self->applier, fn, arg);
+}
+
+struct sqlite3 *weft_service_db(weft_service_t *self) {
+    return self->store.db;
+}
+
+void weft_service_stop(weft_service_t *self, weft_err_t rc) {
+    if (!self->stopping) self->result = rc;
+    self->stopping = true;
+}
+
+weft_err_t weft_service_after_apply(weft_service_t *self, weft_timer_fn fn, void *arg) {
+    self->after_apply = fn;
+    self->after_apply_arg = arg;
+    return WEFT_OK;
+}
+
+weft_err_t weft_service_retry_parked(weft_service_t *self, const char *subject, uint64_t *done) {
+    return weft_applier_retry(self->applier, subject, done);
+}
+
+void weft_service_info(weft_service_t *self, weft_service_info_t *info) {
+    weft_applier_info_t applier;
+    weft_applier_info(self->applier, &applier);
+    *info = (weft_service_info_t){.stored = applier.stored,
+                                  .applied_catch_up = applier.applied_catch_up,
+                                  .applied_live = applier.applied_live,
+                                  .parked = applier.parked,
+                                  .outbox = weft_outbox_depth(self->outbox),
+                                  .publisher = weft_outbox_stopped(self->outbox)};
+    if (self->sub) weft_sub_info(self->sub, &info->sub);
+}
+
+/* zloop ends when a handler returns -1. */
+static int s_goes_on(const weft_service_t *self) {
+    return self->stopping ? -1 : 0;
+}
+
+/* ---- the user's descriptors and timers */
+
+static weft_watch_t *s_watch(weft_service_t *self, weft_watch_t watch) {
+    weft_watch_t *copy = malloc(sizeof *copy);
+    weft_watch_t **all = realloc(self->watches, (self->watches_count + 1) * sizeof *all);
+    if (all) self->watches = all;
+    if (!copy || !all) {
+        free(copy);
+        return NULL;
+    }
+    *copy = watch;
+    copy->service = self;
+    self->watches[self->watches_count++] = copy;
+    return copy;
+}
+
+static void s_unwatch(weft_service_t *self, bool timer, int id) {
+    for (size_t i = 0; i < self->watches_count; i++) {
+        weft_watch_t *watch = self->watches[i];
+        if (watch->id != id || timer != (watch->on_timer != NULL)) continue;
+        self->watches[i] = self->watches[--self->watches_count];
+        free(watch);
+        return;
+    }
+}
+
+static int s_on_fd(zloop_t *loop, zmq_pollitem_t *item, void *arg) {
+    weft_watch_t *watch = arg;
+    weft_service_t *self = watch->service;
+    short revents = (short) ((item->revents & ZMQ_POLLIN ? POLLIN : 0) |
+                             (item->revents & ZMQ_POLLOUT ? POLLOUT : 0) |
+                             (item->revents & ZMQ_POLLERR ? POLLERR : 0));
+    (void) loop;
+    watch->on_fd(watch->id, revents, watch->arg);
+    return s_goes_on(self);
+}
+
+weft_err_t weft_service_fd(weft_service_t *self, int fd, short events, weft_fd_fn fn, void *arg) {
+    weft_service_fd_end(self, fd);
+    weft_watch_t *watch = s_watch(self, (weft_watch_t){.id = fd, .on_fd = fn, .arg = arg});
+    if (!watch) return WEFT_E_NOMEM;
+    zmq_pollitem_t item = {.fd = fd,
+                           .events = (short) ((events & POLLIN ? ZMQ_POLLIN : 0) |
+                                              (events & POLLOUT ? ZMQ_POLLOUT : 0))};
+    return zloop_poller(self->loop, &item, s_on_fd, watch) == 0 ? WEFT_OK : WEFT_E_NOMEM;
+}
+
+void weft_service_fd_end(weft_service_t *self, int fd) {
+    zmq_pollitem_t item = {.fd = fd};
+    zloop_poller_end(self->loop, &item);
+    s_unwatch(self, false, fd);
+}
+
+static int s_on_timer(zloop_t *loop, int id, void *arg) {
+    weft_watch_t *watch = arg;
+    weft_service_t *self = watch->service;
+    weft_timer_fn fn = watch->on_timer;
+    void *fn_arg = watch->arg;
+    (void) loop;
+    if (watch->times == 1)
+        s_unwatch(self, true, id);
+    else if (watch->times)
+        watch->times--;
+    fn(fn_arg);
+    return s_goes_on(self);
+}
+
+weft_err_t weft_service_timer(weft_service_t *self, unsigned delay_ms, unsigned times,
+                              weft_timer_fn fn, void *arg, int *id) {
+    weft_watch_t *watch =
+        s_watch(self, (weft_watch_t){.id = -1, .on_timer = fn, .arg = arg, .times = times});
+    if (!watch) return WEFT_E_NOMEM;
+    int timer = zloop_timer(self->loop, delay_ms, times, s_on_timer, watch);
+    watch->id = timer;
+    if (timer == -1) {
+        s_unwatch(self, true, -1);
+        return WEFT_E_NOMEM;
+    }
+    if (id) *id = timer;
+    return WEFT_OK;
+}
+
+void weft_service_timer_end(weft_service_t *self, int id) {
+    zloop_timer_end(self->loop, id);
+    s_unwatch(self, true, id);
+}
+
+/* ---- applying */
+
+static int s_on_sub(zloop_t *loop, zmq_pollitem_t *item, void *arg);
+
+/* The descriptor stays readable while a batch waits for another attempt: look away meanwhile. */
+static void s_poll_sub(weft_service_t *self, bool on) {
+    if (on == self->sub_polled) return;
+    zmq_pollitem_t item = {.fd = weft_sub_fd(self->sub), .events = ZMQ_POLLIN};
+    if (on)
+        zloop_poller(self->loop, &item, s_on_sub, self);
+    else
+        zloop_poller_end(self->loop, &item);
+    self->sub_polled = on;
+}
+
+static void s_continue(weft_service_t *self) {
+    uint64_t one = 1;
+    ssize_t written = write(self->work_fd, &one, sizeof one);
+    (void) written; /* full means that it is readable already */
+}
+
+static int s_on_again(zloop_t *loop, int id, void *arg) {
+    weft_service_t *self = arg;
+    (void) loop;
+    (void) id;
+    self->again_timer = 0;
+    s_poll_sub(self, true);
+    s_continue(self);
+    return s_goes_on(self);
+}
+
+static weft_err_t s_next_stream(weft_service_t *self);
+
+/* Run the batch at hand to its end. False: it waits, or the service stops. */
+static bool s_apply(weft_service_t *self) {
+    int64_t again_ms, now = weft_os_monotonic_ms();
+    bool backfill = self->backfill != NULL;
+    weft_err_t rc = weft_applier_run(self->applier, now, &again_ms);
+    if (rc == WEFT_E_AGAIN) {
+        s_poll_sub(self, false);
+        if (!self->again_timer)
+            self->again_timer = zloop_timer(self->loop, (size_t) (again_ms - now), 1, s_on_again, self);
+        return false;
+    }
+    if (rc != WEFT_OK) {
+        weft_diag(WEFT_DIAG_ERROR, "service.stop", "name=%s error=%s text=\"%s\"", self->name,
+                  weft_err_name(rc), weft_err_text(rc));
+        weft_service_stop(self, rc);
+        return false;
+    }
+    if (self->report_at_ms > now + REPORT_SOON_MS) self->report_at_ms = now + REPORT_SOON_MS;
+    if (self->after_apply) self->after_apply(self->after_apply_arg);
+    if (!backfill) return true;
+    weft_sub_info_t info;
+    weft_sub_info(self->sub, &info);
+    if (info.position.value < self->limit.value) return true;
+    rc = s_next_stream(self);
+    if (rc != WEFT_OK) weft_service_stop(self, rc);
+    return false; /* another subscriber from here on */
+}
+
+static void s_tell_joined(weft_service_t *self) {
+    weft_service_info_t info;
+    weft_service_info(self, &info);
+    if (!info.sub.live || self->backfill || info.applied_catch_up == self->told_catch_up) return;
+    weft_diag(WEFT_DIAG_INFO, "service.joined",
+              "name=%s position=%llu head=%llu catch_up=%llu live=%llu gaps=%llu", self->name,
+              (unsigned long long) info.sub.position.value, (unsigned long long) info.sub.head.value,
+              (unsigned long long) info.applied_catch_up, (unsigned long long) info.applied_live,
+              (unsigned long long) info.sub.gaps);
+    self->told_catch_up = info.applied_catch_up;
+}
+
+static void s_work(weft_service_t *self) {
+    int64_t end_ms = weft_os_monotonic_ms() + SLICE_MS;
+    while (!self->stopping && !self->again_timer) {
+        if (weft_applier_busy(self->applier) && !s_apply(self)) return;
+        weft_batch_t batch;
+        weft_err_t rc = weft_sub_recv(self->sub, 0, &batch);
+        if (rc == WEFT_E_TIMEOUT) {
+            s_tell_joined(self);
+            return;
+        }
+        if (rc != WEFT_OK) { /* told by the subscriber */
+            weft_service_stop(self, rc);
+            return;
+        }
+        weft_applier_begin(self->applier, &batch, self->backfill, self->limit);
+        if (!s_apply(self)) return;
+        if (weft_os_monotonic_ms() < end_ms) continue;
+        s_continue(self);
+        return;
+    }
+}
+
+static int s_on_sub(zloop_t *loop, zmq_pollitem_t *item, void *arg) {
+    weft_service_t *self = arg;
+    (void) loop;
+    (void) item;
+    s_work(self);
+    return s_goes_on(self);
+}
+
+static int s_on_work(zloop_t *loop, zmq_pollitem_t *item, void *arg) {
+    weft_service_t *self = arg;
+    uint64_t count;
+    ssize_t got = read(item->fd, &count, sizeof count);
+    (void) got;
+    (void) loop;
+    s_work(self);
+    return s_goes_on(self);
+}
+
+static int s_on_outbox(zloop_t *loop, zmq_pollitem_t *item, void *arg) {
+    weft_service_t *self = arg;
+    (void) loop;
+    (void) item;
+    (void) weft_outbox_step(self->outbox); /* a stop shows in weft_service_info; the rest goes on (P4) */
+    return s_goes_on(self);
+}
+
+/* ---- filters and streams (S7) */
+
+static weft_err_t s_new_filter(weft_service_t *self, const char *filter) {
+    static const weft_resume_t start;
+    if (self->filter_from)
+        return weft_service_store_filter_set(
+            &self->store, filter, strcmp(self->filter_from, "start") == 0 ? &start : NULL);
+    weft_diag(WEFT_DIAG_ERROR, "service.new_filter",
+              "name=%s filter=\"%s\" database=\"%s\" reason=\"the database has a position without this"
+              " filter\" ways=\"--filter-from start: its older events first; --filter-from now: only new"
+              " ones; or stop, remove the database and let the service build it anew\"",
+              self->name, filter, self->store.path);
+    return WEFT_E_NEW_FILTER;
+}
+
+static weft_err_t s_check_filters(weft_service_t *self) {
+    size_t count;
+    const char *const *filters = weft_applier_filters(self->applier, &count);
+    weft_resume_t position, at;
+    weft_filter_state_t state;
+    weft_err_t rc = weft_service_store_position(&self->store, &position);
+    for (size_t i = 0; i < count && rc == WEFT_OK; i++) {
+        rc = weft_service_store_filter(&self->store, filters[i], &state, &at);
+        if (rc != WEFT_OK || state != WEFT_FILTER_UNKNOWN) continue;
+        rc = position.position.value ? s_new_filter(self, filters[i])
+                                     : weft_service_store_filter_set(&self->store, filters[i], NULL);
+    }
+    if (rc == WEFT_OK) rc = weft_service_store_filters_keep(&self->store, filters, count);
+    return rc;
+}
+
+/* Subscribe to what comes next: an added filter that is behind, or in the end all filters. */
+static weft_err_t s_next_stream(weft_service_t *self) {
+    size_t count;
+    const char *const *filters = weft_applier_filters(self->applier, &count);
+    weft_resume_t at;
+    weft_filter_state_t state = WEFT_FILTER_CURRENT;
+    weft_sub_config_t config;
+    if (self->sub) s_poll_sub(self, false);
+    weft_sub_destroy(&self->sub);
+    weft_sub_config_init(&config);
+    self->backfill = NULL;
+    for (size_t i = 0; i < count; i++) {
+        weft_err_t rc = weft_service_store_filter(&self->store, filters[i], &state, &at);
+        if (rc != WEFT_OK) return rc;
+        if (state != WEFT_FILTER_BEHIND) continue;
+        self->backfill = filters[i];
+        break;
+    }
+    weft_err_t rc = weft_service_store_position(&self->store, &config.resume);
+    if (rc != WEFT_OK) return rc;
+    self->limit = config.resume.position;
+    if (self->backfill) {
+        config.resume = at;
+        weft_diag(WEFT_DIAG_INFO, "service.filter", "name=%s filter=\"%s\" from=%llu to=%llu",
+                  self->name, self->backfill, (unsigned long long) at.position.value,
+                  (unsigned long long) self->limit.value);
+    }
+    config.filters = self->backfill ? &self->backfill : filters;
+    config.filters_count = self->backfill ? 1 : count;
+    config.bus = self->bus;
+    config.name = self->name;
+    config.start = WEFT_START_RESUME;
+    config.zmq_context = self->context;
+    rc = weft_sub_new(&self->sub, &config);
+    if (rc == WEFT_OK) s_poll_sub(self, true);
+    return rc;
+}
+
+/* ---- upkeep */
+
+static void s_report(weft_service_t *self, int64_t now_ms) {
+    weft_service_info_t info;
+    self->report_at_ms = now_ms + REPORT_MS;
+    weft_service_info(self, &info);
+    weft_report_t report = {
+        .name = weft_text(self->name),
+        .instance = *weft_outbox_origin(self->outbox),
+        .software = weft_text(WEFT_VERSION_STRING),
+        .position = self->backfill ? self->limit.value : info.sub.position.value,
+        .outbox = info.outbox,
+        .parked = info.parked,
+        .applied_catch_up = info.applied_catch_up,
+        .applied_live = info.applied_live,
+        .live = info.sub.live && !self->backfill,
+    };
+    /* a batch in hand is not applied yet */
+    if (weft_applier_busy(self->applier)) report.position = info.stored.value;
+    if (self->sub) weft_sub_report(self->sub, &report);
+}
+
+static int s_on_tick(zloop_t *loop, int id, void *arg) {
+    weft_service_t *self = arg;
+    int64_t now = weft_os_monotonic_ms();
+    (void) loop;
+    (void) id;
+    if (now >= self->report_at_ms) s_report(self, now);
+    return s_goes_on(self);
+}
+
+static int s_on_settle(zloop_t *loop, int id, void *arg) {
+    weft_service_t *self = arg;
+    bool more;
+    (void) id;
+    (void) weft_outbox_settle(self->outbox, &more); /* a failure is tried again at the next turn */
+    zloop_timer(loop, more ? 1 : SETTLE_MS, 1, s_on_settle, self);
+    return s_goes_on(self);
+}
+
+static int s_on_signal(zloop_t *loop, zmq_pollitem_t *item, void *arg) {
+    weft_service_t *self = arg;
+    struct signalfd_siginfo info;
+    (void) loop;
+    if (read(item->fd, &info, sizeof info) == (ssize_t) sizeof info)
+        weft_service_stop(self, WEFT_OK);
+    return s_goes_on(self);
+}
+
+/* ---- running */
+
+static weft_err_t s_poll(weft_service_t *self, int fd, zloop_fn *fn) {
+    zmq_pollitem_t item = {.fd = fd, .events = ZMQ_POLLIN};
+    return zloop_poller(self->loop, &item, fn, self) == 0 ? WEFT_OK : WEFT_E_NOMEM;
+}
+
+static weft_err_t s_start(weft_service_t *self, const sigset_t *signals) {
+    size_t count;
+    (void) weft_applier_filters(self->applier, &count);
+    weft_err_t rc = s_check_filters(self);
+    if (rc == WEFT_OK && count) rc = s_next_stream(self);
+    if (rc != WEFT_OK) return rc;
+    self->signal_fd = signalfd(-1, signals, SFD_NONBLOCK | SFD_CLOEXEC);
+    if (self->signal_fd < 0) return WEFT_E_IO;
+    rc = s_poll(self, self->signal_fd, s_on_signal);
+    if (rc == WEFT_OK) rc = s_poll(self, self->work_fd, s_on_work);
+    if (rc == WEFT_OK) rc = s_poll(self, weft_outbox_fd(self->outbox), s_on_outbox);
+    if (rc != WEFT_OK) return rc;
+    zloop_timer(self->loop, REPORT_SOON_MS, 0, s_on_tick, self);
+    zloop_timer(self->loop, SETTLE_MS, 1, s_on_settle, self);
+    printf("ready service=%s database=%s bus=%s%.*s\n", self->name, self->store.path, self->bus,
+           (int) self->announced.size, (const char *) self->announced.data);
+    fflush(stdout);
+    return WEFT_OK;
+}
+
+/* What is under way gets a moment; what is not acknowledged stays in the outbox. */
+static void s_leave(weft_service_t *self) {
+    bool more = true;
+    int64_t end_ms = weft_os_monotonic_ms() + LEAVE_MS;
+    (void) weft_applier_flush(self->applier); /* S6; a failure only means to look at some events again */
+    while (weft_outbox_depth(self->outbox) && weft_os_monotonic_ms() < end_ms &&
+           weft_outbox_stopped(self->outbox) == WEFT_OK && weft_outbox_linked(self->outbox)) {
+        weft_outbox_wait(self->outbox, 50);
+        (void) weft_outbox_step(self->outbox);
+    }
+    while (more && weft_outbox_settle(self->outbox, &more) == WEFT_OK) continue;
+}
+
+weft_err_t weft_service_run(weft_service_t *self) {
+    sigset_t signals, before;
+    if (self->running) return WEFT_E_STATE;
+    self->running = true;
+    sigemptyset(&signals);
+    sigaddset(&signals, SIGINT);
+    sigaddset(&signals, SIGTERM);
+    pthread_sigmask(SIG_BLOCK, &signals, &before);
+    weft_err_t rc = s_start(self, &signals);
+    if (rc == WEFT_OK) {
+        while (!self->stopping && zloop_start(self->loop) == 0) continue;
+        rc = self->result;
+        s_leave(self);
+    }
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    self->running = false;
+    return rc;
+}
