@@ -172,7 +172,7 @@ WEFT_API void weft_pub_destroy(weft_pub_t **self_p);
  *           WEFT_E_BAD_EVENT (subject, or data is not one msgpack value), WEFT_E_TOO_BIG (encoded
  *           beyond 256 KiB), WEFT_E_FULL (8192 events wait for acknowledgement; nothing queued),
  *           or the code that stopped the publisher.
- * Never blocks. */
+ * Never blocks. An event may wait for the next weft_pub_step, _wait or _flush to leave. */
 WEFT_API weft_err_t weft_pub_send(weft_pub_t *self, const char *type, const char *subject,
                                   const void *data, size_t data_size, weft_sequence_t *sequence);
 /* Wait until the event with this sequence is on the bus' disk.

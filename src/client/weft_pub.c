@@ -9,6 +9,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define STEP_EVENTS 64u /* under load the sockets are looked after once in so many events */
+
 typedef struct {
     char *type;
     size_t type_size;
@@ -81,6 +83,10 @@ void weft_pub_destroy(weft_pub_t **self_p) {
     *self_p = NULL;
 }
 
+static uint64_t s_waiting(const weft_pub_t *self) {
+    return self->last - weft_pub_acked(self).value;
+}
+
 static weft_err_t s_keep(weft_pub_t *self, const char *type, size_t type_size,
                          const weft_wire_event_t *event) {
     weft_pub_slot_t *slot = &self->slots[event->source_seq % WEFT_WINDOW_EVENTS_MAX];
@@ -97,7 +103,7 @@ static weft_err_t s_keep(weft_pub_t *self, const char *type, size_t type_size,
 weft_err_t weft_pub_send(weft_pub_t *self, const char *type, const char *subject, const void *data,
                          size_t data_size, weft_sequence_t *sequence) {
     static const uint8_t nil = 0xc0;
-    weft_err_t rc = weft_relay_step(self->relay);
+    weft_err_t rc = weft_publisher_stopped(weft_relay_publisher(self->relay));
     if (rc != WEFT_OK) return rc;
     size_t type_size = strlen(type);
     rc = weft_type_check(type, type_size);
@@ -115,13 +121,18 @@ weft_err_t weft_pub_send(weft_pub_t *self, const char *type, const char *subject
     };
     rc = weft_wire_event_check(&event);
     if (rc != WEFT_OK) return rc;
-    if (self->last - weft_pub_acked(self).value >= WEFT_WINDOW_EVENTS_MAX) return WEFT_E_FULL;
+    if (s_waiting(self) >= WEFT_WINDOW_EVENTS_MAX) {
+        (void) weft_relay_step(self->relay); /* acknowledgements may have come */
+        if (s_waiting(self) >= WEFT_WINDOW_EVENTS_MAX) return WEFT_E_FULL;
+    }
     rc = s_keep(self, type, type_size, &event);
     if (rc != WEFT_OK) return rc;
     self->last++;
     weft_relay_pruned(self->relay, weft_pub_acked(self).value + 1);
     weft_relay_queued(self->relay, self->last);
     if (sequence) sequence->value = self->last;
+    /* The first goes at once, those behind it in groups (F1). A stop shows at the next call. */
+    if (s_waiting(self) == 1 || self->last % STEP_EVENTS == 0) (void) weft_relay_step(self->relay);
     return WEFT_OK;
 }
 
