@@ -18,6 +18,7 @@
 
 #define WAL_BYTES_TARGET (16u << 20) /* a checkpoint is due once the WAL holds this much */
 #define CACHE_KIB 32768              /* a whole batch and the inner pages of the tree */
+#define BUSY_MS 500                  /* the loop must not stand still for another program's lock */
 
 struct weft_store {
     char path[PATH_MAX];
@@ -179,8 +180,10 @@ static weft_err_t s_prepare(weft_store_t *self) {
     if (rc == WEFT_OK) rc = weft_stmt_prepare(&self->type_insert, self->db, weft_sql_type_insert);
     if (rc == WEFT_OK) rc = weft_stmt_prepare(&self->origin, self->db, weft_sql_origin);
     if (rc == WEFT_OK) rc = weft_stmt_prepare(&self->origin_put, self->db, weft_sql_origin_put);
-    if (rc == WEFT_OK) sqlite3_wal_hook(self->db, s_on_commit, self);
-    return rc;
+    if (rc != WEFT_OK) return rc;
+    sqlite3_busy_timeout(self->db, BUSY_MS);
+    sqlite3_wal_hook(self->db, s_on_commit, self);
+    return WEFT_OK;
 }
 
 static weft_err_t s_open_database(weft_store_t *self, bool full, char *reason, size_t size) {
