@@ -356,6 +356,18 @@ WEFT_API void weft_service_info(weft_service_t *self, weft_service_info_t *info)
 WEFT_API weft_err_t weft_service_retry_parked(weft_service_t *self, const char *subject, uint64_t *done);
 
 /* ------------------------------------------------------------------------------------------ */
+/* Status */
+
+/* Ask a bus how it is: one JSON object with log, boot, head, chain, accepting, reason, software, started,
+ * fanout, ingest, counters and services, as STATE in docs/protocol.md; log, boot and chain in hex.
+ * bus         control endpoint.
+ * timeout_ms  how long to wait for the answer.
+ * json        out: NUL-terminated, allocated with malloc: the caller frees.
+ * Returns     WEFT_OK, WEFT_E_ARG, WEFT_E_UNREACHABLE, WEFT_E_PROTO, WEFT_E_VERSION, WEFT_E_NOMEM, WEFT_E_IO.
+ * Any thread; blocks up to timeout_ms. */
+WEFT_API weft_err_t weft_bus_status(const char *bus, int timeout_ms, char **json);
+
+/* ------------------------------------------------------------------------------------------ */
 /* JSON at the edges (docs/protocol.md, JSON). Both allocate *out with malloc: the caller frees. */
 
 /* One JSON value (any kind) to one msgpack value.

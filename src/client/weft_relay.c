@@ -112,7 +112,9 @@ static void s_on_reply(weft_relay_t *self, weft_command_t command, zmq_msg_t *bo
             weft_publisher_stop(self->publisher, rc == WEFT_E_BAD_FIELD ? WEFT_E_PROTO : rc);
     } else if (command == WEFT_COMMAND_ERROR) {
         weft_error_t error;
-        if (weft_error_decode(zmq_msg_data(body), zmq_msg_size(body), &error) != WEFT_OK) return;
+        weft_err_t rc = weft_error_decode(zmq_msg_data(body), zmq_msg_size(body), &error);
+        if (rc == WEFT_E_VERSION) error.code = rc;
+        else if (rc != WEFT_OK) return;
         weft_diag(WEFT_DIAG_WARN, "relay.refused", "bus=\"%s\" error=%s text=\"%.*s\"",
                   self->link.endpoint, weft_err_name((weft_err_t) error.code), (int) error.text.size,
                   error.text.data);

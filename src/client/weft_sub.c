@@ -169,7 +169,10 @@ static void s_on_welcome(weft_sub_t *self, const void *body, size_t size) {
 
 static void s_on_error(weft_sub_t *self, const void *body, size_t size) {
     weft_error_t error;
-    if (weft_error_decode(body, size, &error) != WEFT_OK) {
+    weft_err_t rc = weft_error_decode(body, size, &error);
+    if (rc == WEFT_E_VERSION) {
+        error.code = rc;
+    } else if (rc != WEFT_OK) {
         weft_subscriber_bad(self->subscriber);
         return;
     }

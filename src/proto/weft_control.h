@@ -118,8 +118,8 @@ typedef struct {
     uint64_t version; /* of the bus' protocol */
 } weft_error_t;
 
-/* Body of one kind. out is zeroed first. WEFT_OK, WEFT_E_BAD_FIELD, WEFT_E_VERSION (HELLO and
- * WELCOME of another version: id and version are set, nothing else), WEFT_E_BAD_FILTER, WEFT_E_TOO_BIG. */
+/* Body of one kind. out is zeroed first. WEFT_OK, WEFT_E_BAD_FIELD, WEFT_E_VERSION (HELLO,
+ * WELCOME and ERROR of another version: id and version are set, nothing else), WEFT_E_BAD_FILTER, WEFT_E_TOO_BIG. */
 weft_err_t weft_hello_decode(const void *bytes, size_t size, weft_hello_t *out);
 weft_err_t weft_welcome_decode(const void *bytes, size_t size, weft_welcome_t *out);
 weft_err_t weft_fetch_decode(const void *bytes, size_t size, weft_fetch_t *out);
