@@ -75,10 +75,25 @@ static weft_err_t s_bind_failed(const char *address, int error, char *reason, si
     return WEFT_E_IO;
 }
 
+/* What clients are told: the host as it was given, with the port that was picked. (libzmq itself
+ * would say [::ffff:127.0.0.1] for 127.0.0.1.) */
+static bool s_note_endpoint(weft_bus_sockets_t *self, void *socket, const char *address,
+                            weft_port_t port) {
+    char bound[WEFT_ENDPOINT_BYTES];
+    size_t size = sizeof bound;
+    char *out = self->endpoints[port];
+    if (zmq_getsockopt(socket, ZMQ_LAST_ENDPOINT, bound, &size) != 0) return false;
+    const char *colon = strrchr(bound, ':'), *host_end = strrchr(address, ':');
+    if (strncmp(address, "tcp://", 6) != 0 || !colon || !host_end)
+        snprintf(out, WEFT_ENDPOINT_BYTES, "%s", address);
+    else
+        snprintf(out, WEFT_ENDPOINT_BYTES, "%.*s%s", (int) (host_end - address), address, colon);
+    return true;
+}
+
 static weft_err_t s_bind(weft_bus_sockets_t *self, void *socket, const char *endpoint, weft_port_t port,
                          char *reason, size_t size) {
     char address[WEFT_ENDPOINT_BYTES];
-    size_t bound_size = WEFT_ENDPOINT_BYTES;
     if (weft_endpoint_derive(address, endpoint, port) != WEFT_OK) {
         snprintf(reason, size, "no %s endpoint follows from %s", s_names[port], endpoint);
         return WEFT_E_IO;
@@ -88,7 +103,7 @@ static weft_err_t s_bind(weft_bus_sockets_t *self, void *socket, const char *end
         if (rc != WEFT_OK) return rc;
     }
     if (zmq_bind(socket, address) != 0) return s_bind_failed(address, errno, reason, size);
-    if (zmq_getsockopt(socket, ZMQ_LAST_ENDPOINT, self->endpoints[port], &bound_size) != 0)
+    if (!s_note_endpoint(self, socket, address, port))
         return s_bind_failed(address, errno, reason, size);
     return WEFT_OK;
 }
