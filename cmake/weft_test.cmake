@@ -7,7 +7,8 @@ find_program(WEFT_PYTHON python3 PATHS /usr/bin NO_DEFAULT_PATH REQUIRED) # the 
 set(weft_test_slow 1)
 set(weft_test_environment WEFT_BIN_DIR=${CMAKE_RUNTIME_OUTPUT_DIRECTORY}
   WEFT_SOURCE_DIR=${PROJECT_SOURCE_DIR} PYTHONDONTWRITEBYTECODE=1
-  PYTHONPATH=${PROJECT_SOURCE_DIR}/tests/kit)
+  PYTHONPATH=${PROJECT_SOURCE_DIR}/tests/kit
+  WEFT_BUS_PROGRAM=${CMAKE_RUNTIME_OUTPUT_DIRECTORY}/weft-bus)
 if(WEFT_SANITIZE)
   set(weft_test_slow 5)
   list(APPEND weft_test_environment ASAN_OPTIONS=detect_stack_use_after_return=1:abort_on_error=0
