@@ -47,6 +47,27 @@ void weft_os_uuid(weft_uuid_t *out) {
     out->bytes[8] = (uint8_t) ((out->bytes[8] & 0x3f) | 0x80);
 }
 
+/* A new directory survives power loss once its parent is synced. */
+static bool s_sync_parent(const char *path) {
+    char parent[PATH_MAX];
+    const char *slash = strrchr(path, '/');
+    size_t size = slash ? (size_t) (slash - path) : 0;
+    if (!slash)
+        memcpy(parent, ".", 2);
+    else
+        snprintf(parent, sizeof parent, "%.*s/", (int) size, path);
+    int fd = open(parent, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (fd < 0) return false;
+    bool ok = fsync(fd) == 0;
+    close(fd);
+    return ok;
+}
+
+static bool s_make(const char *path) {
+    if (mkdir(path, 0777) == 0) return s_sync_parent(path);
+    return errno == EEXIST;
+}
+
 weft_err_t weft_os_mkdir(const char *path) {
     char part[PATH_MAX];
     size_t size = strlen(path);
@@ -59,7 +80,7 @@ weft_err_t weft_os_mkdir(const char *path) {
         if (part[i] != '/' && part[i] != '\0') continue;
         char keep = part[i];
         part[i] = '\0';
-        if (mkdir(part, 0777) != 0 && errno != EEXIST) return WEFT_E_IO;
+        if (!s_make(part)) return WEFT_E_IO;
         part[i] = keep;
     }
     struct stat st;
