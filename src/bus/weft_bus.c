@@ -152,6 +152,11 @@ weft_position_t weft_bus_head(const weft_bus_t *self) {
 
 /* ---- the loop */
 
+static void s_note_trouble(weft_bus_t *self) {
+    atomic_store_explicit(&self->stats.trouble, (int) weft_store_trouble(self->store),
+                          memory_order_relaxed);
+}
+
 static void s_note_books(weft_bus_t *self) {
     const weft_books_t *books = weft_sequencer_books(self->sequencer);
     uint64_t sum = books->stored;
@@ -162,8 +167,7 @@ static void s_note_books(weft_bus_t *self) {
     WEFT_ASSERT(books->taken == sum); /* every item ends in one place */
     atomic_store_explicit(&self->stats.taken, books->taken, memory_order_relaxed);
     atomic_store_explicit(&self->stats.stored, books->stored, memory_order_relaxed);
-    atomic_store_explicit(&self->stats.trouble, (int) weft_store_trouble(self->store),
-                          memory_order_relaxed);
+    s_note_trouble(self);
 }
 
 static void s_record(weft_bus_t *self) {
@@ -171,29 +175,35 @@ static void s_record(weft_bus_t *self) {
     self->record_due_ms = weft_os_monotonic_ms() + WEFT_HEARTBEAT_MS;
 }
 
-/* I3: commit, then publish, then record. Acks follow, also for what was there already (I2). */
-static void s_commit(weft_bus_t *self) {
-    weft_err_t rc = weft_store_append(self->store, self->sequencer);
-    if (rc != WEFT_OK) {
+/* True: the batch holds events and they are on disk. */
+static bool s_commit(weft_bus_t *self) {
+    size_t count;
+    (void) weft_sequencer_rows(self->sequencer, &count);
+    if (!count) return false;
+    if (weft_store_append(self->store, self->sequencer) != WEFT_OK) {
         weft_sequencer_rollback(self->sequencer, WEFT_DROP_STORE_FAILED);
-        return;
+        return false;
     }
     weft_sequencer_commit(self->sequencer);
     weft_bus_stat_add(&self->stats.commits, 1);
-    weft_fanout_events(self->fanout, self->sequencer);
-    s_record(self);
+    return true;
 }
 
+/* I3: commit, then publish, then record, then ack. Acks also go out for what was there already (I2).
+ * The books are closed before anybody can hear of the batch. */
 static void s_batch(weft_bus_t *self, bool receive) {
-    size_t count;
     weft_sequencer_begin(self->sequencer, weft_os_now_us());
     weft_ingest_take(self->ingest, receive);
-    (void) weft_sequencer_rows(self->sequencer, &count);
-    if (count) s_commit(self);
+    bool committed = s_commit(self);
+    s_note_books(self);
+    if (committed) {
+        weft_fanout_events(self->fanout, self->sequencer);
+        s_record(self);
+    }
     weft_fanout_acks(self->fanout, self->sequencer);
     weft_ingest_release(self->ingest);
     (void) weft_store_checkpoint(self->store); /* its failure is the store's trouble */
-    s_note_books(self);
+    s_note_trouble(self);
 }
 
 static void s_heartbeat(weft_bus_t *self) {
