@@ -20,13 +20,14 @@ struct weft_ingest {
     weft_ingest_config_t config;
     /* the message in hand */
     bool in_hand;
-    zmq_msg_t frames[FRAMES];
+    zmq_msg_t type_frame;
+    zmq_msg_t *body; /* its slot in kept: rows point into it, and a small message holds its bytes itself */
     weft_mp_t cursor;
     weft_seq_type_t *type; /* NULL: not looked up in this batch */
     weft_err_t type_error; /* the message's type is refused */
     bool used;             /* rows of the batch point into the message */
-    /* bodies of the batch, finished */
-    zmq_msg_t kept[KEPT_MAX];
+    /* bodies of the batch, finished, and behind them the one in hand */
+    zmq_msg_t kept[KEPT_MAX + 1];
     size_t kept_count, kept_bytes;
 };
 
@@ -48,7 +49,10 @@ void weft_ingest_destroy(weft_ingest_t **self_p) {
     weft_ingest_t *self = *self_p;
     if (!self) return;
     weft_ingest_release(self);
-    if (self->in_hand) weft_net_close_frames(self->frames, FRAMES, FRAMES);
+    if (self->in_hand) {
+        zmq_msg_close(&self->type_frame);
+        zmq_msg_close(self->body);
+    }
     free(self);
     *self_p = NULL;
 }
@@ -57,9 +61,25 @@ bool weft_ingest_pending(const weft_ingest_t *self) {
     return self->in_hand;
 }
 
+static void s_take_over(zmq_msg_t *to, zmq_msg_t *from) {
+    zmq_msg_init(to);
+    zmq_msg_move(to, from);
+    zmq_msg_close(from);
+}
+
+static void s_move_body(weft_ingest_t *self, zmq_msg_t *to) {
+    size_t read = (size_t) (self->cursor.at - (const uint8_t *) zmq_msg_data(self->body));
+    if (to == self->body) return;
+    s_take_over(to, self->body);
+    self->body = to;
+    self->cursor = weft_mp_reader(zmq_msg_data(to), zmq_msg_size(to));
+    self->cursor.at += read;
+}
+
 void weft_ingest_release(weft_ingest_t *self) {
     for (size_t i = 0; i < self->kept_count; i++) zmq_msg_close(&self->kept[i]);
     self->kept_count = self->kept_bytes = 0;
+    if (self->in_hand) s_move_body(self, &self->kept[0]); /* no row points into it any more */
     self->type = NULL; /* the next batch looks it up again: its room for types starts anew */
     self->used = false;
 }
@@ -81,11 +101,11 @@ static void s_refuse(weft_ingest_t *self, weft_drop_t why, weft_err_t code,
 }
 
 static void s_refuse_malformed(weft_ingest_t *self, weft_err_t code, const weft_wire_event_t *event) {
-    const char *type = zmq_msg_data(&self->frames[0]);
+    const char *type = zmq_msg_data(&self->type_frame);
     weft_drop_t why = code == WEFT_E_VERSION   ? WEFT_DROP_BAD_VERSION
                       : code == WEFT_E_TOO_BIG ? WEFT_DROP_TOO_BIG
                                                : WEFT_DROP_BAD_EVENT;
-    if (weft_type_check(type, zmq_msg_size(&self->frames[0])) != WEFT_OK) {
+    if (weft_type_check(type, zmq_msg_size(&self->type_frame)) != WEFT_OK) {
         why = WEFT_DROP_BAD_TYPE; /* I5: nothing in such a message counts as anything else */
         code = WEFT_E_BAD_TYPE;
     }
@@ -130,8 +150,8 @@ static bool s_place(weft_ingest_t *self, const weft_wire_event_t *event) {
         return true;
     }
     if (!self->type && self->type_error == WEFT_OK) {
-        weft_err_t rc = weft_sequencer_type(self->config.sequencer, zmq_msg_data(&self->frames[0]),
-                                            zmq_msg_size(&self->frames[0]), &self->type);
+        weft_err_t rc = weft_sequencer_type(self->config.sequencer, zmq_msg_data(&self->type_frame),
+                                            zmq_msg_size(&self->type_frame), &self->type);
         if (rc == WEFT_E_AGAIN) return false;
         self->type_error = rc;
     }
@@ -149,15 +169,14 @@ static bool s_place(weft_ingest_t *self, const weft_wire_event_t *event) {
 /* ---- one message */
 
 static void s_finish(weft_ingest_t *self) {
-    zmq_msg_close(&self->frames[0]);
+    zmq_msg_close(&self->type_frame);
     if (self->used) {
-        WEFT_ASSERT(self->kept_count < KEPT_MAX);
-        zmq_msg_t *kept = &self->kept[self->kept_count++];
-        zmq_msg_init(kept);
-        zmq_msg_move(kept, &self->frames[1]);
-        self->kept_bytes += zmq_msg_size(kept);
+        WEFT_ASSERT(self->kept_count < KEPT_MAX && self->body == &self->kept[self->kept_count]);
+        self->kept_bytes += zmq_msg_size(self->body);
+        self->kept_count++;
+    } else {
+        zmq_msg_close(self->body);
     }
-    zmq_msg_close(&self->frames[1]);
     self->in_hand = false;
     self->used = false;
 }
@@ -182,18 +201,22 @@ static bool s_take_events(weft_ingest_t *self) {
 }
 
 static bool s_receive(weft_ingest_t *self) {
+    zmq_msg_t frames[FRAMES];
     unsigned count;
-    if (weft_net_recv(self->config.socket, self->frames, FRAMES, &count) != WEFT_OK) return false;
+    if (weft_net_recv(self->config.socket, frames, FRAMES, &count) != WEFT_OK) return false;
     if (count != FRAMES) {
         s_drop(self, WEFT_DROP_BAD_FRAME);
-        weft_net_close_frames(self->frames, count, FRAMES);
+        weft_net_close_frames(frames, count, FRAMES);
         return true;
     }
     self->in_hand = true;
     self->used = false;
     self->type = NULL;
     self->type_error = WEFT_OK;
-    self->cursor = weft_mp_reader(zmq_msg_data(&self->frames[1]), zmq_msg_size(&self->frames[1]));
+    self->body = &self->kept[self->kept_count];
+    s_take_over(&self->type_frame, &frames[0]);
+    s_take_over(self->body, &frames[1]); /* before anything points into it */
+    self->cursor = weft_mp_reader(zmq_msg_data(self->body), zmq_msg_size(self->body));
     if (!weft_mp_left(&self->cursor)) { /* also an item: a message must not vanish uncounted */
         weft_wire_event_t none = {0};
         s_refuse_malformed(self, WEFT_E_BAD_EVENT, &none);
