@@ -55,6 +55,9 @@ struct http_request {
 /* Monotonic. */
 int64_t http_now_us(void);
 
+/* A connection was resumed: have MHD look at it. */
+void http_server_wake(http_server_t *self);
+
 /* uri is copied; NULL without memory. */
 http_request_t *http_request_new(http_server_t *server, struct MHD_Connection *connection,
                                  const char *uri);

@@ -146,8 +146,8 @@ static bool s_parse(http_request_t *self) {
         http_answer_error(self, MHD_HTTP_BAD_REQUEST, "body is not valid UTF-8", NULL);
         return false;
     }
-    self->json =
-        json_loadb(self->body ? self->body : "", self->body_size, JSON_REJECT_DUPLICATES, &error);
+    self->json = json_loadb(self->body ? self->body : "", self->body_size, JSON_REJECT_DUPLICATES,
+                            &error);
     if (!self->json) {
         snprintf(message, sizeof message, "body is not valid JSON (line %d, column %d)", error.line,
                  error.column);
@@ -317,6 +317,7 @@ static void s_answer(http_request_t *self, unsigned status, char *text, size_t s
     if (self->suspended) {
         self->suspended = false;
         MHD_resume_connection(self->connection);
+        http_server_wake(self->server);
     }
 }
 

@@ -1,8 +1,8 @@
 /* http_server: libmicrohttpd as a guest on a weft service's loop.
  *
  * MHD keeps its sockets in an epoll set of its own; the loop watches that one descriptor. What MHD
- * wants to do later (a timeout, a connection it left in mid-work) is kept in one timer of the loop.
- * A resumed connection wakes the set, too. Nothing here blocks while the service runs. */
+ * wants to do later (a timeout, a connection it left in mid-work) is kept in one timer of the loop;
+ * so is a resumed connection, which does not wake the set. Nothing blocks while the service runs. */
 #include <errno.h>
 #include <fcntl.h>
 #include <netdb.h>
@@ -52,8 +52,8 @@ static void s_arm(http_server_t *self, uint64_t wait_ms) {
     if (self->timer_due_ms >= 0 && self->timer_due_ms <= due_ms) return;
     if (self->timer_due_ms >= 0) weft_service_timer_end(self->service, self->timer_id);
     self->timer_due_ms = due_ms;
-    weft_err_t rc =
-        weft_service_timer(self->service, (unsigned) wait_ms, 1, s_on_timer, self, &self->timer_id);
+    weft_err_t rc = weft_service_timer(self->service, (unsigned) wait_ms, 1, s_on_timer, self,
+                                       &self->timer_id);
     if (rc != WEFT_OK) {
         self->timer_due_ms = -1;
         weft_diag(WEFT_DIAG_ERROR, "http.timer", "error=%s", weft_err_name(rc));
@@ -70,6 +70,10 @@ static void s_run(http_server_t *self) {
             return;
         }
     }
+    s_arm(self, 1);
+}
+
+void http_server_wake(http_server_t *self) {
     s_arm(self, 1);
 }
 
