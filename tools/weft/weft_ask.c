@@ -1,0 +1,244 @@
+/* weft_ask: see weft_ask.h. A request is repeated with a new id after WEFT_REQUEST_MS (C3); a reply to
+ * another one is dropped. */
+#include "weft_ask.h"
+
+#include "weft_limits.h"
+#include "weft_os.h"
+#include "weft_stop.h"
+
+#include <poll.h>
+#include <stdio.h>
+#include <string.h>
+
+#define UNSENT_MS 10 /* nobody to ask: look again */
+
+weft_err_t weft_ask_open(weft_ask_t *self, const char *bus) {
+    *self = (weft_ask_t){0};
+    weft_buf_init(&self->request);
+    weft_buf_init(&self->texts);
+    return weft_link_open(&self->link, bus, NULL);
+}
+
+static void s_drop_reply(weft_ask_t *self) {
+    if (self->count) weft_net_close_frames(self->frames, self->count, 3);
+    self->count = 0;
+}
+
+void weft_ask_close(weft_ask_t *self) {
+    s_drop_reply(self);
+    weft_link_close(&self->link);
+    weft_buf_free(&self->request);
+    weft_buf_free(&self->texts);
+}
+
+const char *weft_ask_reason(const weft_ask_t *self) {
+    return self->reason;
+}
+
+static weft_err_t s_fail(weft_ask_t *self, weft_err_t rc, const char *text, size_t size) {
+    snprintf(self->reason, sizeof self->reason, "%.*s", (int) size, text);
+    return rc;
+}
+
+static weft_err_t s_fail_text(weft_ask_t *self, weft_err_t rc, const char *text) {
+    return s_fail(self, rc, text, strlen(text));
+}
+
+/* ---- one request */
+
+typedef struct {
+    weft_command_t send;
+    void (*encode)(weft_buf_t *w, void *body, uint64_t id);
+    weft_command_t want;
+    weft_err_t (*decode)(const void *bytes, size_t size, void *out, uint64_t *id);
+} weft_ask_kind_t;
+
+/* Is the message in hand the reply? WEFT_E_AGAIN: it is none. */
+static weft_err_t s_judge(weft_ask_t *self, const weft_ask_kind_t *kind, weft_command_t command,
+                          uint64_t id, void *out) {
+    if (self->count < 2) return WEFT_E_AGAIN;
+    const void *body = zmq_msg_data(&self->frames[1]);
+    size_t size = zmq_msg_size(&self->frames[1]);
+    uint64_t theirs = 0;
+    if (command == WEFT_COMMAND_ERROR) {
+        weft_error_t error;
+        if (weft_error_decode(body, size, &error) != WEFT_OK || error.id != id) return WEFT_E_AGAIN;
+        if (error.code == WEFT_OK) return s_fail_text(self, WEFT_E_PROTO, "malformed reply");
+        return s_fail(self, (weft_err_t) error.code, error.text.data, error.text.size);
+    }
+    if (command != kind->want) return WEFT_E_AGAIN;
+    weft_err_t rc = kind->decode(body, size, out, &theirs);
+    if (rc != WEFT_OK) return s_fail_text(self, rc, weft_err_text(rc));
+    return theirs == id ? WEFT_OK : WEFT_E_AGAIN;
+}
+
+static weft_err_t s_take_reply(weft_ask_t *self, const weft_ask_kind_t *kind, uint64_t id,
+                               void *out) {
+    weft_command_t command;
+    for (;;) {
+        s_drop_reply(self);
+        if (!weft_net_readable(self->link.control) ||
+            weft_link_recv(&self->link, self->frames, &self->count, &command) != WEFT_OK) {
+            self->count = 0;
+            return WEFT_E_AGAIN;
+        }
+        weft_err_t rc = s_judge(self, kind, command, id, out);
+        if (rc != WEFT_E_AGAIN) return rc;
+    }
+}
+
+static void s_wait(weft_ask_t *self, int64_t ms) {
+    struct pollfd items[] = {{.fd = self->link.epoll_fd, .events = POLLIN},
+                             {.fd = weft_stop_fd(), .events = POLLIN}};
+    poll(items, 2, (int) (ms > 0 ? ms : 0));
+}
+
+static weft_err_t s_ask(weft_ask_t *self, const weft_ask_kind_t *kind, int timeout_ms, void *body,
+                        void *out) {
+    int64_t start = weft_os_monotonic_ms(), repeat_at = start;
+    uint64_t id = 0;
+    for (;;) {
+        int64_t now = weft_os_monotonic_ms();
+        if (now >= repeat_at) {
+            id = weft_link_request_id(&self->link);
+            weft_buf_clear(&self->request);
+            kind->encode(&self->request, body, id);
+            bool sent = weft_link_send(&self->link, kind->send, &self->request) == WEFT_OK;
+            repeat_at = now + (sent ? WEFT_REQUEST_MS : UNSENT_MS);
+        }
+        weft_err_t rc = s_take_reply(self, kind, id, out);
+        weft_presence_note(&self->presence, rc != WEFT_E_AGAIN);
+        if (rc != WEFT_E_AGAIN) return rc;
+        if (weft_stop_wanted()) return s_fail_text(self, WEFT_E_INTERRUPTED, "interrupted");
+        int64_t wait = repeat_at - now, left = timeout_ms < 0 ? wait : start + timeout_ms - now;
+        if (left <= 0) {
+            snprintf(self->reason, sizeof self->reason, "bus %s does not answer; is weft-bus up?",
+                     self->link.endpoint);
+            return WEFT_E_UNREACHABLE;
+        }
+        s_wait(self, left < wait ? left : wait);
+    }
+}
+
+/* ---- the kinds */
+
+static void s_put_hello(weft_buf_t *w, void *body, uint64_t id) {
+    weft_hello_t *hello = body;
+    hello->id = id;
+    weft_hello_encode(w, hello);
+}
+
+static weft_err_t s_get_welcome(const void *bytes, size_t size, void *out, uint64_t *id) {
+    weft_err_t rc = weft_welcome_decode(bytes, size, out);
+    *id = ((weft_welcome_t *) out)->id;
+    return rc;
+}
+
+weft_err_t weft_ask_welcome(weft_ask_t *self, int timeout_ms, weft_welcome_t *out) {
+    static const weft_ask_kind_t kind = {WEFT_COMMAND_HELLO, s_put_hello, WEFT_COMMAND_WELCOME,
+                                         s_get_welcome};
+    weft_hello_t hello = {.version = WEFT_PROTOCOL_VERSION, .name = weft_text("weft")};
+    return s_ask(self, &kind, timeout_ms, &hello, out);
+}
+
+static void s_put_status(weft_buf_t *w, void *body, uint64_t id) {
+    weft_status_t *status = body;
+    status->id = id;
+    weft_status_encode(w, status);
+}
+
+static weft_err_t s_get_state(const void *bytes, size_t size, void *out, uint64_t *id) {
+    weft_err_t rc = weft_state_decode(bytes, size, out);
+    *id = ((weft_state_t *) out)->id;
+    return rc;
+}
+
+weft_err_t weft_ask_state(weft_ask_t *self, int timeout_ms, weft_state_t *out) {
+    static const weft_ask_kind_t kind = {WEFT_COMMAND_STATUS, s_put_status, WEFT_COMMAND_STATE,
+                                         s_get_state};
+    weft_status_t status = {0};
+    return s_ask(self, &kind, timeout_ms, &status, out);
+}
+
+static void s_put_fetch(weft_buf_t *w, void *body, uint64_t id) {
+    weft_fetch_t *fetch = body;
+    fetch->id = id;
+    weft_fetch_encode(w, fetch);
+}
+
+static weft_err_t s_get_page(const void *bytes, size_t size, void *out, uint64_t *id) {
+    weft_err_t rc = weft_page_decode(bytes, size, out);
+    *id = ((weft_page_t *) out)->id;
+    return rc;
+}
+
+weft_err_t weft_ask_page(weft_ask_t *self, int timeout_ms, uint64_t after,
+                         const weft_filters_t *filters, uint64_t max_events, weft_page_t *page,
+                         weft_mp_t *body) {
+    static const weft_ask_kind_t kind = {WEFT_COMMAND_FETCH, s_put_fetch, WEFT_COMMAND_PAGE,
+                                         s_get_page};
+    weft_buf_t raw;
+    weft_buf_init(&raw);
+    weft_filters_encode(&raw, filters);
+    weft_fetch_t fetch = {
+        .position = {.kind = WEFT_PLACE_NUMBER, .at = {.position = {after}}},
+        .filters = {.data = raw.data, .size = raw.size},
+        .max_events = max_events,
+        .max_bytes = WEFT_PAGE_BYTES_MAX,
+    };
+    weft_err_t rc = weft_buf_ok(&raw) ? s_ask(self, &kind, timeout_ms, &fetch, page) : WEFT_E_NOMEM;
+    if (rc == WEFT_OK)
+        *body = weft_mp_reader(zmq_msg_data(&self->frames[2]), zmq_msg_size(&self->frames[2]));
+    weft_buf_free(&raw);
+    return rc;
+}
+
+/* ---- events of a page */
+
+bool weft_ask_page_next(weft_mp_t *body, weft_ask_row_t *out) {
+    return weft_mp_left(body) && weft_mp_str(body, &out->type.data, &out->type.size) &&
+           weft_stamp_take(body, &out->stamp) && weft_wire_event_take(body, &out->event) == WEFT_OK;
+}
+
+static void s_put_text(weft_buf_t *w, const char *text, size_t size) {
+    if (size) weft_buf_append(w, text, size);
+    weft_buf_append(w, "", 1);
+}
+
+weft_err_t weft_ask_event(weft_ask_t *self, int timeout_ms, weft_position_t position,
+                          weft_event_t *out) {
+    weft_text_t everything = weft_text(">");
+    weft_filters_t filters = {.count = 1, .items = &everything};
+    weft_page_t page;
+    weft_mp_t body;
+    weft_ask_row_t row;
+    weft_err_t rc = weft_ask_page(self, timeout_ms, position.value - 1, &filters, 1, &page, &body);
+    if (rc != WEFT_OK) return rc;
+    if (!weft_ask_page_next(&body, &row) || row.stamp.position != position.value)
+        return s_fail_text(self, WEFT_E_PROTO, "the bus answered with another event, or none");
+    weft_wire_event_t *event = &row.event;
+    weft_buf_clear(&self->texts);
+    s_put_text(&self->texts, row.type.data, row.type.size);
+    s_put_text(&self->texts, event->source, event->source_size);
+    s_put_text(&self->texts, event->subject, event->subject_size);
+    if (!weft_buf_ok(&self->texts)) return s_fail_text(self, WEFT_E_NOMEM, "out of memory");
+    const char *texts = (const char *) self->texts.data;
+    *out = (weft_event_t){
+        .position = position,
+        .chain = row.stamp.chain,
+        .stored_us = row.stamp.stored_us,
+        .type = texts,
+        .sequence = {event->source_seq},
+        .time_us = event->time_us,
+        .source = texts + row.type.size + 1,
+        .subject = texts + row.type.size + 1 + event->source_size + 1,
+        .cause = {event->cause},
+        .traceparent = event->traceparent,
+        .data = event->data,
+        .data_size = event->data_size,
+        .raw = event->bytes,
+        .raw_size = event->size,
+    };
+    memcpy(out->origin.bytes, event->origin, sizeof out->origin.bytes);
+    return WEFT_OK;
+}

@@ -1,0 +1,99 @@
+/* weft_print_event: see weft_print_event.h.
+ * In the plain line words end at a space, so a subject that has one, or that could be taken for the
+ * "-" of no subject, is written as a JSON string. Data without a JSON form is no reason to stop: the
+ * line says why instead. */
+#include "weft_print_event.h"
+
+#include "weft_json.h"
+#include "weft_out.h"
+#include "weft_record.h"
+#include "weft_time.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define REASON_BYTES 128
+
+static void s_subject(const char *subject) {
+    bool plain = *subject && !strpbrk(subject, " \"") && strcmp(subject, "-") != 0;
+    if (plain || !*subject) {
+        weft_out("%s ", plain ? subject : "-");
+        return;
+    }
+    json_t *json = json_string(subject);
+    char *quoted = json_dumps(json, JSON_ENCODE_ANY);
+    weft_out("%s ", quoted ? quoted : "?");
+    free(quoted);
+    json_decref(json);
+}
+
+static void s_plain(const weft_event_t *event) {
+    char time[WEFT_TIME_BYTES], reason[REASON_BYTES] = "out of memory";
+    char *data = NULL;
+    weft_time_text(time, event->stored_us, 3);
+    weft_out("%llu %s %s ", (unsigned long long) event->position.value, time, event->type);
+    s_subject(event->subject);
+    if (weft_msgpack_to_json(event->data, event->data_size, &data, reason, sizeof reason) ==
+        WEFT_OK)
+        weft_out("%s\n", data);
+    else
+        weft_out("(no JSON: %s)\n", reason);
+    free(data);
+}
+
+static void s_hex(char *to, const uint8_t *bytes, size_t count) {
+    for (size_t i = 0; i < count; i++) snprintf(to + 2 * i, 3, "%02x", bytes[i]);
+}
+
+/* W3C Trace Context as its header has it. */
+static json_t *s_traceparent(const uint8_t *bytes) {
+    char trace[33], parent[17], flags[3];
+    if (!bytes) return json_null();
+    s_hex(trace, bytes, 16);
+    s_hex(parent, bytes + 16, 8);
+    s_hex(flags, bytes + 24, 1);
+    return json_sprintf("00-%s-%s-%s", trace, parent, flags);
+}
+
+static json_t *s_time(int64_t us) {
+    char text[WEFT_TIME_BYTES];
+    weft_time_text(text, us, 6);
+    return json_string(text);
+}
+
+static json_t *s_count(uint64_t value) {
+    return json_integer((json_int_t) value);
+}
+
+static void s_json(const weft_event_t *event) {
+    char origin[33], reason[REASON_BYTES] = "out of memory";
+    json_t *data = NULL;
+    weft_uuid_text(origin, event->origin.bytes);
+    weft_err_t rc = weft_json_from_msgpack(&data, event->data, event->data_size, reason,
+                                           sizeof reason);
+    json_t *object = json_object();
+    json_object_set_new(object, "position", s_count(event->position.value));
+    json_object_set_new(object, "chain",
+                        json_sprintf("%016llx", (unsigned long long) event->chain));
+    json_object_set_new(object, "stored", s_time(event->stored_us));
+    json_object_set_new(object, "type", json_string(event->type));
+    json_object_set_new(object, "origin", json_string(origin));
+    json_object_set_new(object, "sequence", s_count(event->sequence.value));
+    json_object_set_new(object, "time", s_time(event->time_us));
+    json_object_set_new(object, "source", json_string(event->source));
+    json_object_set_new(object, "subject", json_string(event->subject));
+    json_object_set_new(object, "cause",
+                        event->cause.value ? s_count(event->cause.value) : json_null());
+    json_object_set_new(object, "traceparent", s_traceparent(event->traceparent));
+    json_object_set_new(object, "data", rc == WEFT_OK ? data : json_null());
+    if (rc != WEFT_OK) json_object_set_new(object, "dataError", json_string(reason));
+    weft_out_json(object);
+}
+
+void weft_print_event(const weft_event_t *event, bool json) {
+    if (json)
+        s_json(event);
+    else
+        s_plain(event);
+}
