@@ -138,7 +138,7 @@ typedef enum { WEFT_DIAG_DEBUG, WEFT_DIAG_INFO, WEFT_DIAG_WARN, WEFT_DIAG_ERROR 
 
 /* Write one line "TIME LEVEL NAME key=value …". format gives the key=value part and is printf's;
  * control bytes in the result are replaced. Lines below the level of WEFT_DIAG (debug, info, warn,
- * error; default info) in the environment are dropped. Any thread. */
+ * error, off; default info) in the environment are dropped. Any thread. */
 WEFT_API void weft_diag(weft_diag_level_t level, const char *name, const char *format, ...)
     WEFT_PRINTF(3, 4);
 

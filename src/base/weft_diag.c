@@ -13,11 +13,11 @@
 
 #define LINE_BYTES 2048
 
-static const char *const s_levels[] = {"debug", "info", "warn", "error"};
+static const char *const s_levels[] = {"debug", "info", "warn", "error", "off"};
 
 static weft_diag_level_t s_least(void) {
     const char *wanted = getenv("WEFT_DIAG");
-    for (unsigned i = 0; wanted && i < 4; i++)
+    for (unsigned i = 0; wanted && i < sizeof s_levels / sizeof *s_levels; i++)
         if (strcmp(wanted, s_levels[i]) == 0) return (weft_diag_level_t) i;
     return WEFT_DIAG_INFO;
 }
