@@ -8,11 +8,10 @@ pkg_check_modules(SQLITE REQUIRED IMPORTED_TARGET sqlite3>=3.35)
 pkg_check_modules(JANSSON REQUIRED IMPORTED_TARGET jansson)
 pkg_check_modules(MICROHTTPD REQUIRED IMPORTED_TARGET libmicrohttpd)
 pkg_check_modules(XXHASH REQUIRED IMPORTED_TARGET libxxhash)           # the header alone: XXH_INLINE_ALL
-pkg_search_module(MSGPACK REQUIRED IMPORTED_TARGET msgpack-c msgpack)  # Debian 12 calls it "msgpack"
 
 # The .pc files of libzmq and CZMQ pass on the include flags of all that they stand on, and CMake 3.25
 # reads one of those differently on its second run, which compiles the tree anew. Their headers need none.
-foreach(library ZMQ CZMQ SQLITE JANSSON MICROHTTPD XXHASH MSGPACK)
+foreach(library ZMQ CZMQ SQLITE JANSSON MICROHTTPD XXHASH)
   set_target_properties(PkgConfig::${library} PROPERTIES INTERFACE_COMPILE_OPTIONS ""
     INTERFACE_INCLUDE_DIRECTORIES "${${library}_INCLUDEDIR}")
 endforeach()

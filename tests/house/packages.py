@@ -135,12 +135,13 @@ def needed_commands():
             with open(path, "rb") as file:
                 if re.match(rb"#!.*\bbash\b", file.readline()):
                     scripts.append(path)
-    wanted = {}
+    wanted, words = {}, list(commands_of_python())
     for script in scripts:
-        for word in commands_of(script):
-            path = shutil.which(word, path=PATH)
-            if path:
-                wanted.setdefault(path, f"{word} in {os.path.relpath(script, SOURCE)}")
+        words += [(word, os.path.relpath(script, SOURCE)) for word in sorted(commands_of(script))]
+    for word, script in words:
+        path = shutil.which(word, path=PATH) if word else None
+        if path and not path.startswith(SOURCE):
+            wanted.setdefault(path, f"{word} in {script}")
     with open(f"{SOURCE}/CMakePresets.json", encoding="utf-8") as file:
         presets = file.read()
     if '"Ninja"' in presets:
@@ -158,19 +159,38 @@ def needed_commands():
         ), why
 
 
+def python_nodes():
+    """The file and each node of the Python scripts."""
+    for room in ("tests", "tools", "docs"):
+        for path in glob.glob(f"{SOURCE}/{room}/**/*.py", recursive=True):
+            with open(path, encoding="utf-8") as file:
+                tree = ast.parse(file.read(), path)
+            for node in ast.walk(tree):
+                yield os.path.relpath(path, SOURCE), node
+
+
+def commands_of_python():
+    """Words that start a list, as for subprocess, or that shutil.which looks for."""
+    for path, node in python_nodes():
+        first = None
+        if isinstance(node, ast.List) and node.elts:
+            first = node.elts[0]
+        elif isinstance(node, ast.Call) and getattr(node.func, "attr", "") == "which" and node.args:
+            first = node.args[0]
+        if isinstance(first, ast.Constant) and isinstance(first.value, str):
+            yield first.value, path
+
+
 def needed_modules():
     wanted = {}
-    for path in glob.glob(f"{SOURCE}/tests/**/*.py", recursive=True) + glob.glob(f"{SOURCE}/tools/**/*.py", recursive=True):
-        with open(path, encoding="utf-8") as file:
-            tree = ast.parse(file.read(), path)
-        for node in ast.walk(tree):
-            names = []
-            if isinstance(node, ast.Import):
-                names = [alias.name for alias in node.names]
-            elif isinstance(node, ast.ImportFrom) and node.level == 0:
-                names = [node.module]
-            for name in names:
-                wanted.setdefault(name.split(".")[0], os.path.relpath(path, SOURCE))
+    for path, node in python_nodes():
+        names = []
+        if isinstance(node, ast.Import):
+            names = [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom) and node.level == 0:
+            names = [node.module]
+        for name in names:
+            wanted.setdefault(name.split(".")[0], path)
     for name, path in sorted(wanted.items()):
         if name in sys.stdlib_module_names or glob.glob(f"{SOURCE}/tests/**/{name}.py", recursive=True):
             continue
