@@ -5,9 +5,10 @@ import os
 import msgpack
 import zmq
 
-from bus_client import Bus, Peer, check_books, event, main, receive, store
+from bus_client import SLOW, Bus, Peer, check_books, event, main, receive, store
 
 VERSION, OTHER_LOG, LOG_BEHIND, FORKED, GONE = 14, 15, 16, 17, 18
+SANITIZED = SLOW > 1  # shadow memory and quarantine are not ours to bound
 TOO_BIG, BAD_FILTER, BAD_FIELD, BAD_COMMAND = 13, 11, 35, 36
 
 
@@ -209,17 +210,19 @@ def test_reader_that_never_reads_costs_the_others_nothing():
     context = zmq.Context()
     stalled = context.socket(zmq.DEALER)
     stalled.setsockopt(zmq.RCVHWM, 1)
+    stalled.setsockopt(zmq.SNDHWM, 0)
     stalled.connect(bus.control)
-    for n in range(400):  # asks for 100 MiB and reads nothing
+    for n in range(1600):  # asks for 400 MiB and reads nothing
         stalled.send_multipart([b"FETCH", msgpack.packb(
             {"id": n, "position": [None, 0, None], "filters": [">"], "max_events": 9999,
              "max_bytes": 1 << 18})])
-        if n % 50 == 0:
+        if n % 100 == 0:
             assert peer.welcome()["head"] == 60
-    peer.wait("all to be worked off", lambda: peer.counter("fetch") == 400, 30)
+    peer.wait("all to be worked off", lambda: peer.counter("fetch") == 1600, 60)
     with open("/proc/%d/status" % bus.process.pid, encoding="ascii") as f:
         rss = next(int(line.split()[1]) for line in f if line.startswith("VmRSS"))
-    assert rss < 300 << 10, "%d KiB" % rss
+    print("%d KiB" % rss)
+    assert rss < 200 << 10 or SANITIZED, "%d KiB" % rss
     context.destroy(linger=0)
     peer.close()
 
