@@ -19,22 +19,23 @@ static void s_on_signal(int number) {
 }
 
 static void s_help(void) {
-    printf("usage: weft-bus --store DIR [OPTION...]\n"
-           "\n"
-           "Stores events and forwards them: the middle of a weft mesh.\n"
-           "\n"
-           "  --store DIR           where the log is kept; made if it is not there\n"
-           "  --endpoint ENDPOINT   tcp://HOST:PORT (and PORT + 1, PORT + 2; 0 picks free ones) or\n"
-           "                        ipc://PATH (and PATH.fan, PATH.in) (default: %s)\n"
-           "  --sync full|normal    full: an acknowledged event survives a power loss;\n"
-           "                        normal: it survives the end of this process (default: full)\n"
-           "  --bind-any            let other machines reach the endpoint\n"
-           "  --help, --version\n"
-           "\n"
-           "Prints one line \"ready endpoint=... head=N\" on stdout when it serves; diagnostics go to\n"
-           "stderr (WEFT_DIAG=debug|info|warn|error). TERM and INT stop it.\n"
-           "Exit status: 0 stopped, 1 could not start or go on, 2 wrong use.\n",
-           WEFT_DEFAULT_BUS);
+    printf(
+        "usage: weft-bus --store DIR [OPTION...]\n"
+        "\n"
+        "Stores events and forwards them: the middle of a weft mesh.\n"
+        "\n"
+        "  --store DIR           where the log is kept; made if it is not there\n"
+        "  --endpoint ENDPOINT   tcp://HOST:PORT (and PORT + 1, PORT + 2; 0 picks free ones) or\n"
+        "                        ipc://PATH (and PATH.fan, PATH.in) (default: %s)\n"
+        "  --sync full|normal    full: an acknowledged event survives a power loss;\n"
+        "                        normal: it survives the end of this process (default: full)\n"
+        "  --bind-any            let other machines reach the endpoint\n"
+        "  --help, --version\n"
+        "\n"
+        "Prints one line \"ready endpoint=... head=N\" on stdout when it serves; diagnostics go to\n"
+        "stderr (WEFT_DIAG=debug|info|warn|error). TERM and INT stop it.\n"
+        "Exit status: 0 stopped, 1 could not start or go on, 2 wrong use.\n",
+        WEFT_DEFAULT_BUS);
 }
 
 static weft_err_t s_usage(const char *what, const char *word) {
@@ -101,9 +102,8 @@ static bool s_say_ready(void) {
     char log[33];
     weft_uuid_text(log, weft_bus_log(s_bus)->bytes);
     printf("ready endpoint=%s control=%s fanout=%s ingest=%s log=%s head=%llu\n",
-           weft_bus_control(s_bus), weft_bus_control(s_bus),
-           weft_bus_fanout(s_bus), weft_bus_ingest(s_bus), log,
-           (unsigned long long) weft_bus_head(s_bus).value);
+           weft_bus_control(s_bus), weft_bus_control(s_bus), weft_bus_fanout(s_bus),
+           weft_bus_ingest(s_bus), log, (unsigned long long) weft_bus_head(s_bus).value);
     return fflush(stdout) == 0;
 }
 
@@ -116,7 +116,8 @@ int main(int argc, char **argv) {
     rc = weft_bus_new(&s_bus, &config, reason, sizeof reason);
     if (rc == WEFT_E_ARG) return weft_exit_code(s_usage(reason, ""));
     if (rc != WEFT_OK) {
-        weft_diag(WEFT_DIAG_ERROR, "bus.start", "error=%s reason=\"%s\"", weft_err_name(rc), reason);
+        weft_diag(WEFT_DIAG_ERROR, "bus.start", "error=%s reason=\"%s\"", weft_err_name(rc),
+                  reason);
         return weft_exit_code(rc);
     }
     s_take_signals();

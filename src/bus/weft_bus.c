@@ -62,8 +62,8 @@ static weft_err_t s_open_core(weft_bus_t *self) {
                                    .refuse_arg = self};
     rc = weft_ingest_new(&self->ingest, &config);
     if (rc != WEFT_OK) return rc;
-    return weft_fanout_new(&self->fanout, self->sockets.fanout, self->boot, weft_store_log(self->store),
-                           &self->stats);
+    return weft_fanout_new(&self->fanout, self->sockets.fanout, self->boot,
+                           weft_store_log(self->store), &self->stats);
 }
 
 static weft_err_t s_open_control(weft_bus_t *self) {
@@ -82,7 +82,8 @@ static weft_err_t s_open_control(weft_bus_t *self) {
 
 weft_err_t weft_bus_new(weft_bus_t **out, const weft_bus_config_t *config, char *reason,
                         size_t reason_size) {
-    weft_err_t rc = weft_bus_endpoint_check(config->endpoint, config->bind_any, reason, reason_size);
+    weft_err_t rc = weft_bus_endpoint_check(config->endpoint, config->bind_any, reason,
+                                            reason_size);
     if (rc != WEFT_OK) return rc;
     weft_bus_t *self = calloc(1, sizeof *self);
     snprintf(reason, reason_size, "out of memory");
@@ -95,12 +96,14 @@ weft_err_t weft_bus_new(weft_bus_t **out, const weft_bus_config_t *config, char 
     if (self->stop_fd < 0 || !self->context) goto out;
     rc = weft_store_open(&self->store, config->store, config->full, reason, reason_size);
     if (rc != WEFT_OK) goto out;
-    rc = weft_bus_sockets_open(&self->sockets, self->context, config->endpoint, reason, reason_size);
+    rc = weft_bus_sockets_open(&self->sockets, self->context, config->endpoint, reason,
+                               reason_size);
     if (rc != WEFT_OK) goto out;
     rc = s_open_core(self);
     if (rc == WEFT_OK) rc = s_open_control(self);
     if (rc != WEFT_OK) {
-        snprintf(reason, reason_size, "cannot start on store %s: %s", config->store, weft_err_text(rc));
+        snprintf(reason, reason_size, "cannot start on store %s: %s", config->store,
+                 weft_err_text(rc));
         goto out;
     }
     *reason = '\0';
@@ -116,8 +119,10 @@ void weft_bus_destroy(weft_bus_t **self_p) {
     if (!self) return;
     int linger = LEAVE_MS;
     if (self->sockets.fanout)
-        (void) zmq_setsockopt(self->sockets.fanout, ZMQ_LINGER, &linger, sizeof linger); /* best effort */
-    weft_control_server_destroy(&self->control); /* before the store: who closes it last tidies the WAL */
+        (void) zmq_setsockopt(self->sockets.fanout, ZMQ_LINGER, &linger,
+                              sizeof linger); /* best effort */
+    weft_control_server_destroy(
+        &self->control); /* before the store: who closes it last tidies the WAL */
     weft_bus_sockets_close(&self->sockets);
     weft_ingest_destroy(&self->ingest);
     weft_fanout_destroy(&self->fanout);
@@ -242,6 +247,7 @@ weft_err_t weft_bus_run(weft_bus_t *self) {
 
 void weft_bus_stop(weft_bus_t *self) {
     const uint64_t one = 1;
-    ssize_t written = write(self->stop_fd, &one, sizeof one); /* can only fail if it is set already */
+    ssize_t written = write(self->stop_fd, &one,
+                            sizeof one); /* can only fail if it is set already */
     (void) written;
 }

@@ -56,21 +56,23 @@ static weft_err_t s_check_ipc(const char *endpoint, char *reason, size_t size) {
         return WEFT_E_IO;
     }
     /* EAGAIN: somebody listens and is busy */
-    bool live = connect(fd, (const struct sockaddr *) &address, sizeof address) == 0 || errno == EAGAIN;
+    bool live = connect(fd, (const struct sockaddr *) &address, sizeof address) == 0 ||
+                errno == EAGAIN;
     close(fd);
     if (!live) return WEFT_OK;
-    snprintf(reason, size, "%s is in use by a running process: stop it or choose another --endpoint",
-             path);
+    snprintf(reason, size,
+             "%s is in use by a running process: stop it or choose another --endpoint", path);
     return WEFT_E_LOCKED;
 }
 
 static weft_err_t s_bind_failed(const char *address, int error, char *reason, size_t size) {
-    const char *what = error == EADDRINUSE  ? "is in use by another process: stop it or choose "
-                                              "another --endpoint"
-                       : error == ENODEV    ? "is no address of this machine: use a numeric one"
-                       : error == EACCES    ? "may not be bound by this user: choose another --endpoint"
-                       : error == ENOENT    ? "is in a directory that does not exist: make it first"
-                                            : zmq_strerror(error);
+    const char *what = error == EADDRINUSE ? "is in use by another process: stop it or choose "
+                                             "another --endpoint"
+                       : error == ENODEV   ? "is no address of this machine: use a numeric one"
+                       : error == EACCES
+                           ? "may not be bound by this user: choose another --endpoint"
+                       : error == ENOENT ? "is in a directory that does not exist: make it first"
+                                         : zmq_strerror(error);
     snprintf(reason, size, "%s %s", address, what);
     return WEFT_E_IO;
 }
@@ -91,8 +93,8 @@ static bool s_note_endpoint(weft_bus_sockets_t *self, void *socket, const char *
     return true;
 }
 
-static weft_err_t s_bind(weft_bus_sockets_t *self, void *socket, const char *endpoint, weft_port_t port,
-                         char *reason, size_t size) {
+static weft_err_t s_bind(weft_bus_sockets_t *self, void *socket, const char *endpoint,
+                         weft_port_t port, char *reason, size_t size) {
     char address[WEFT_ENDPOINT_BYTES];
     if (weft_endpoint_derive(address, endpoint, port) != WEFT_OK) {
         snprintf(reason, size, "no %s endpoint follows from %s", s_names[port], endpoint);
@@ -114,7 +116,8 @@ static void *s_socket(void *context, weft_port_t port) {
     void *socket = weft_net_socket(context, types[port], hwms[port]);
     if (socket && port == WEFT_PORT_CONTROL) {
         int64_t max = WEFT_CONTROL_REQUEST_BYTES_MAX;
-        (void) zmq_setsockopt(socket, ZMQ_MAXMSGSIZE, &max, sizeof max); /* only fails on a wrong option */
+        (void) zmq_setsockopt(socket, ZMQ_MAXMSGSIZE, &max,
+                              sizeof max); /* only fails on a wrong option */
     }
     return socket;
 }

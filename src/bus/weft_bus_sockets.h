@@ -6,9 +6,9 @@
 #include "weft_net.h"
 
 typedef struct {
-    void *control; /* ROUTER */
-    void *fanout;  /* XPUB */
-    void *ingest;  /* XSUB, subscribed to everything (I1) */
+    void *control;                          /* ROUTER */
+    void *fanout;                           /* XPUB */
+    void *ingest;                           /* XSUB, subscribed to everything (I1) */
     char endpoints[3][WEFT_ENDPOINT_BYTES]; /* as bound, by weft_port_t */
 } weft_bus_sockets_t;
 

@@ -8,13 +8,13 @@
 
 #include <stdatomic.h>
 
-#define WEFT_BUS_COUNTERS(X)                                                            \
-    X(taken, "events, or unreadable rests of messages, that came in")                   \
-    X(stored, "events that were committed")                                             \
-    X(commits, "transactions that stored events")                                       \
-    X(records, "commit records published, heartbeats among them")                       \
-    X(acks, "acknowledgements published")                                               \
-    X(live_messages, "event messages published")                                        \
+#define WEFT_BUS_COUNTERS(X)                                                             \
+    X(taken, "events, or unreadable rests of messages, that came in")                    \
+    X(stored, "events that were committed")                                              \
+    X(commits, "transactions that stored events")                                        \
+    X(records, "commit records published, heartbeats among them")                        \
+    X(acks, "acknowledgements published")                                                \
+    X(live_messages, "event messages published")                                         \
     X(live_failed, "messages that could not be published; subscribers pull what was in") \
     X(refusals_lost, "refusals that the control thread was not told of")
 

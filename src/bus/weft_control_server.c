@@ -20,16 +20,16 @@
 #define REQUESTS_IN_A_ROW 16 /* then the pipe is looked at */
 #define FRAMES 3u            /* identity, command, body */
 
-#define CONTROL_COUNTERS(X)                                                       \
-    X(hello, "HELLO requests")                                                    \
-    X(fetch, "FETCH requests")                                                    \
-    X(status, "STATUS requests")                                                  \
-    X(report, "REPORT messages")                                                  \
-    X(pages, "PAGE replies")                                                      \
-    X(events_served, "events in them")                                            \
-    X(place_refused, "positions of another log, behind, forked or gone")          \
-    X(bad_request, "malformed or unknown requests")                               \
-    X(version_refused, "HELLO requests of another protocol version")              \
+#define CONTROL_COUNTERS(X)                                              \
+    X(hello, "HELLO requests")                                           \
+    X(fetch, "FETCH requests")                                           \
+    X(status, "STATUS requests")                                         \
+    X(report, "REPORT messages")                                         \
+    X(pages, "PAGE replies")                                             \
+    X(events_served, "events in them")                                   \
+    X(place_refused, "positions of another log, behind, forked or gone") \
+    X(bad_request, "malformed or unknown requests")                      \
+    X(version_refused, "HELLO requests of another protocol version")     \
     X(replies_lost, "replies that did not fit the peer's queue, or peer gone")
 
 typedef struct {
@@ -66,10 +66,9 @@ static void s_reply(weft_control_server_t *self, weft_command_t command, bool wi
         return;
     }
     int last = with_page ? ZMQ_SNDMORE : 0;
-    bool sent =
-        zmq_send(self->router, identity, identity_size, ZMQ_SNDMORE | ZMQ_DONTWAIT) >= 0 &&
-        zmq_send(self->router, name, strlen(name), ZMQ_SNDMORE | ZMQ_DONTWAIT) >= 0 &&
-        zmq_send(self->router, self->body.data, self->body.size, last | ZMQ_DONTWAIT) >= 0;
+    bool sent = zmq_send(self->router, identity, identity_size, ZMQ_SNDMORE | ZMQ_DONTWAIT) >= 0 &&
+                zmq_send(self->router, name, strlen(name), ZMQ_SNDMORE | ZMQ_DONTWAIT) >= 0 &&
+                zmq_send(self->router, self->body.data, self->body.size, last | ZMQ_DONTWAIT) >= 0;
     if (sent && with_page)
         sent = zmq_send(self->router, self->page.data, self->page.size, ZMQ_DONTWAIT) >= 0;
     if (!sent) self->counters.replies_lost++;
@@ -101,8 +100,8 @@ static uint64_t s_peek_id(const void *bytes, size_t size) {
     return 0;
 }
 
-static void s_bad_request(weft_control_server_t *self, weft_err_t code, const void *body, size_t size,
-                          const char *text) {
+static void s_bad_request(weft_control_server_t *self, weft_err_t code, const void *body,
+                          size_t size, const char *text) {
     self->counters.bad_request++;
     s_error(self, s_peek_id(body, size), code, text);
 }
@@ -122,7 +121,8 @@ static const char *s_trouble(const weft_control_server_t *self, char text[128]) 
 
 /* A failed check of a position, or of the store: one answer for all of them. */
 static void s_refuse(weft_control_server_t *self, uint64_t id, weft_err_t rc) {
-    if (rc == WEFT_E_OTHER_LOG || rc == WEFT_E_LOG_BEHIND || rc == WEFT_E_FORKED || rc == WEFT_E_GONE)
+    if (rc == WEFT_E_OTHER_LOG || rc == WEFT_E_LOG_BEHIND || rc == WEFT_E_FORKED ||
+        rc == WEFT_E_GONE)
         self->counters.place_refused++;
     else
         weft_diag(WEFT_DIAG_ERROR, "control.store", "error=%s reason=\"%s\"", weft_err_name(rc),
@@ -135,7 +135,8 @@ static void s_wrong_version(weft_control_server_t *self, const weft_hello_t *hel
     uint64_t n = ++self->counters.version_refused;
     if ((n & (n - 1)) == 0)
         weft_diag(WEFT_DIAG_WARN, "control.version", "theirs=%llu ours=%u count=%llu",
-                  (unsigned long long) hello->version, WEFT_PROTOCOL_VERSION, (unsigned long long) n);
+                  (unsigned long long) hello->version, WEFT_PROTOCOL_VERSION,
+                  (unsigned long long) n);
     snprintf(text, sizeof text, "protocol version %llu is not spoken here, version %u is",
              (unsigned long long) hello->version, WEFT_PROTOCOL_VERSION);
     s_error(self, hello->id, WEFT_E_VERSION, text);
@@ -149,7 +150,8 @@ static bool s_has_origin(const weft_hello_t *hello) {
 static weft_err_t s_read_for_hello(weft_control_server_t *self, const weft_hello_t *hello,
                                    weft_log_head_t *head, weft_origin_state_t *state) {
     weft_err_t rc = weft_log_reader_begin(self->reader, head);
-    if (rc == WEFT_OK) rc = weft_log_reader_place(self->reader, &self->config.log, &hello->position);
+    if (rc == WEFT_OK)
+        rc = weft_log_reader_place(self->reader, &self->config.log, &hello->position);
     if (rc == WEFT_OK && s_has_origin(hello)) {
         rc = weft_log_reader_origin(self->reader, &hello->origin, state);
         const weft_refusal_t *refusal = weft_refusals_get(self->refusals, &hello->origin);
@@ -237,7 +239,8 @@ static void s_fetch(weft_control_server_t *self, const void *body, size_t size) 
     if (rc == WEFT_OK) rc = weft_log_reader_place(self->reader, &self->config.log, &fetch.position);
     if (rc == WEFT_OK)
         rc = weft_log_reader_page(self->reader, from, &filters, events,
-                                  s_at_most(fetch.max_bytes, WEFT_PAGE_BYTES_MAX), &self->page, &page);
+                                  s_at_most(fetch.max_bytes, WEFT_PAGE_BYTES_MAX), &self->page,
+                                  &page);
     weft_log_reader_end(self->reader);
     if (rc != WEFT_OK) {
         weft_buf_clear(&self->page);
@@ -323,7 +326,8 @@ static void s_status(weft_control_server_t *self, const void *body, size_t size)
         .accepting = !*reason,
         .reason = weft_text(reason),
         .counters = {.data = self->raw.data, .size = counters_size},
-        .services = {.data = self->raw.data + counters_size, .size = self->raw.size - counters_size},
+        .services = {.data = self->raw.data + counters_size,
+                     .size = self->raw.size - counters_size},
     };
     weft_buf_clear(&self->body);
     weft_state_encode(&self->body, &state);
@@ -407,7 +411,8 @@ static weft_err_t s_open_pipe(weft_control_server_t *self) {
     return WEFT_OK;
 }
 
-weft_err_t weft_control_server_new(weft_control_server_t **out, const weft_control_config_t *config) {
+weft_err_t weft_control_server_new(weft_control_server_t **out,
+                                   const weft_control_config_t *config) {
     weft_err_t rc = WEFT_E_NOMEM;
     void *router = config->router;
     weft_control_server_t *self = calloc(1, sizeof *self);
@@ -438,7 +443,8 @@ void weft_control_server_destroy(weft_control_server_t **self_p) {
     weft_control_server_t *self = *self_p;
     if (!self) return;
     if (self->running) {
-        while (zmq_send(self->pipe_bus, "", 0, 0) < 0 && errno == EINTR) continue; /* nothing: stop */
+        while (zmq_send(self->pipe_bus, "", 0, 0) < 0 && errno == EINTR)
+            continue; /* nothing: stop */
         pthread_join(self->thread, NULL);
     }
     weft_net_close(&self->pipe_bus);

@@ -19,8 +19,8 @@ typedef struct weft_control_server weft_control_server_t;
 #define WEFT_CONTROL_REQUEST_BYTES_MAX (128u << 10)
 
 typedef struct {
-    void *context;   /* ZeroMQ's */
-    void *router;    /* bound; the server owns it from now on, also if it cannot be made */
+    void *context; /* ZeroMQ's */
+    void *router;  /* bound; the server owns it from now on, also if it cannot be made */
     const char *store_path;
     uint64_t boot;
     weft_uuid_t log;
@@ -30,7 +30,8 @@ typedef struct {
 } weft_control_config_t;
 
 /* Make it and start its thread. WEFT_OK: it serves. WEFT_E_NOMEM, WEFT_E_IO or as weft_db_open. */
-weft_err_t weft_control_server_new(weft_control_server_t **out, const weft_control_config_t *config);
+weft_err_t weft_control_server_new(weft_control_server_t **out,
+                                   const weft_control_config_t *config);
 /* Stops the thread and waits for it. NULL-safe. */
 void weft_control_server_destroy(weft_control_server_t **self_p);
 

@@ -71,8 +71,8 @@ void weft_fanout_events(weft_fanout_t *self, weft_sequencer_t *sequencer) {
 
 static bool s_send(weft_fanout_t *self, const char *topic, size_t topic_size) {
     bool sent = weft_buf_ok(&self->bytes) &&
-                weft_net_send(self->socket, topic, topic_size, self->bytes.data, self->bytes.size) ==
-                    WEFT_OK;
+                weft_net_send(self->socket, topic, topic_size, self->bytes.data,
+                              self->bytes.size) == WEFT_OK;
     if (!sent) weft_bus_stat_add(&self->stats->live_failed, 1);
     return sent;
 }

@@ -21,7 +21,8 @@ struct weft_ingest {
     /* the message in hand */
     bool in_hand;
     zmq_msg_t type_frame;
-    zmq_msg_t *body; /* its slot in kept: rows point into it, and a small message holds its bytes itself */
+    /* its slot in kept: rows point into it, and a small message holds its bytes itself */
+    zmq_msg_t *body;
     weft_mp_t cursor;
     weft_seq_type_t *type; /* NULL: not looked up in this batch */
     weft_err_t type_error; /* the message's type is refused */
@@ -100,7 +101,8 @@ static void s_refuse(weft_ingest_t *self, weft_drop_t why, weft_err_t code,
     self->config.refuse(self->config.refuse_arg, &refusal);
 }
 
-static void s_refuse_malformed(weft_ingest_t *self, weft_err_t code, const weft_wire_event_t *event) {
+static void s_refuse_malformed(weft_ingest_t *self, weft_err_t code,
+                               const weft_wire_event_t *event) {
     const char *type = zmq_msg_data(&self->type_frame);
     weft_drop_t why = code == WEFT_E_VERSION   ? WEFT_DROP_BAD_VERSION
                       : code == WEFT_E_TOO_BIG ? WEFT_DROP_TOO_BIG
@@ -132,7 +134,8 @@ static weft_err_t s_origin(weft_ingest_t *self, const weft_wire_event_t *event,
     if (*origin) return WEFT_OK;
     weft_err_t rc = weft_store_origin(self->config.store, event->origin, &last, &position, &chain);
     if (rc != WEFT_OK) return rc;
-    *origin = weft_sequencer_load_origin(self->config.sequencer, event->origin, last, position, chain);
+    *origin = weft_sequencer_load_origin(self->config.sequencer, event->origin, last, position,
+                                         chain);
     return *origin ? WEFT_OK : WEFT_E_NOMEM;
 }
 

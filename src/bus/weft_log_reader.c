@@ -31,8 +31,8 @@ struct weft_log_reader {
     weft_stmt_t head, anchor, row, chain, origin, types_after, rows_after;
     weft_log_head_t at; /* of the transaction in hand */
     bool open;
-    weft_log_type_t *types; /* by id */
-    uint8_t *wanted;        /* by id, weft_wanted_t of the page in hand */
+    weft_log_type_t *types;             /* by id */
+    uint8_t *wanted;                    /* by id, weft_wanted_t of the page in hand */
     size_t types_count, types_capacity; /* ids below types_count have been asked for */
     const weft_filters_t *filters;      /* of the page in hand */
     char reason[256];
@@ -79,13 +79,14 @@ static weft_err_t s_refresh_types(weft_log_reader_t *self) {
         size_t size;
         int64_t id = weft_stmt_int(&self->types_after, 0);
         const char *name = weft_stmt_text(&self->types_after, 1, &size);
-        if (!name || id < 1 || id > (int64_t) WEFT_TYPES_MAX) continue; /* its rows count as damaged */
+        if (!name || id < 1 || id > (int64_t) WEFT_TYPES_MAX)
+            continue; /* its rows count as damaged */
         kept = WEFT_E_NOMEM;
         char *copy = malloc(size + 1);
         if (copy && s_room_for_type(self, (size_t) id)) {
             memcpy(copy, name, size + 1);
-            self->types[id] =
-                (weft_log_type_t){.name = copy, .size = size, .hash = weft_hash(copy, size)};
+            self->types[id] = (weft_log_type_t){
+                .name = copy, .size = size, .hash = weft_hash(copy, size)};
             self->types_count = (size_t) id + 1;
             copy = NULL;
             kept = WEFT_OK;
@@ -110,7 +111,8 @@ static weft_err_t s_type(weft_log_reader_t *self, int64_t id, const weft_log_typ
 
 static bool s_match(const weft_filters_t *filters, const weft_log_type_t *type) {
     for (size_t i = 0; i < filters->count; i++)
-        if (weft_filter_match(filters->items[i].data, filters->items[i].size, type->name, type->size))
+        if (weft_filter_match(filters->items[i].data, filters->items[i].size, type->name,
+                              type->size))
             return true;
     return false;
 }
@@ -151,9 +153,12 @@ weft_err_t weft_log_reader_new(weft_log_reader_t **out, const char *path) {
         weft_stmt_t *stmt;
         const char *sql;
     } all[] = {
-        {&self->head, weft_sql_head},       {&self->anchor, weft_sql_anchor},
-        {&self->row, weft_sql_row},         {&self->chain, weft_sql_chain},
-        {&self->origin, weft_sql_origin},   {&self->types_after, weft_sql_types_after},
+        {&self->head, weft_sql_head},
+        {&self->anchor, weft_sql_anchor},
+        {&self->row, weft_sql_row},
+        {&self->chain, weft_sql_chain},
+        {&self->origin, weft_sql_origin},
+        {&self->types_after, weft_sql_types_after},
         {&self->rows_after, weft_sql_rows_after},
     };
     for (size_t i = 0; i < sizeof all / sizeof *all; i++)
@@ -304,7 +309,8 @@ weft_err_t weft_log_reader_place(weft_log_reader_t *self, const weft_uuid_t *log
     if (!checked) return WEFT_OK;
     weft_err_t rc = s_chain_at(self, position, &chain);
     if (rc != WEFT_OK || chain == place->at.chain) return rc;
-    rc = weft_log_reader_verify(self, position, &chain); /* another history, or a flipped bit here? */
+    rc = weft_log_reader_verify(self, position,
+                                &chain); /* another history, or a flipped bit here? */
     if (rc != WEFT_OK) return rc;
     snprintf(self->reason, sizeof self->reason,
              "position %" PRIu64 " has chain %016" PRIx64 ", the log has %016" PRIx64 " there",
@@ -338,7 +344,8 @@ static void s_take_row(const weft_stmt_t *st, weft_log_row_t *row) {
 /* Append type, stamp and event. False: the page has no room for it. */
 static bool s_put_row(weft_buf_t *w, size_t start, uint64_t max_bytes, const weft_log_row_t *row,
                       const weft_log_type_t *type) {
-    weft_stamp_t stamp = {.position = row->position, .stored_us = row->stored_us, .chain = row->chain};
+    weft_stamp_t stamp = {
+        .position = row->position, .stored_us = row->stored_us, .chain = row->chain};
     size_t before = w->size;
     weft_mp_put_str(w, type->name, type->size);
     size_t more = w->size - before + WEFT_STAMP_BYTES_MAX + row->size;

@@ -14,8 +14,8 @@
 typedef struct weft_log_reader weft_log_reader_t;
 
 typedef struct {
-    uint64_t position, chain; /* of the last row, or the anchor */
-    int64_t stored_us;        /* 0: the log is empty */
+    uint64_t position, chain;      /* of the last row, or the anchor */
+    int64_t stored_us;             /* 0: the log is empty */
     uint64_t anchor, anchor_chain; /* the place before the first row that is kept */
 } weft_log_head_t;
 

@@ -8,20 +8,21 @@
 #define WEFT_LOG_INSERT_ROWS 32u           /* rows in one statement; more gain nothing (measured) */
 #define WEFT_LOG_INSERT_COLUMNS 5
 
-extern const char weft_sql_create[];       /* the whole schema, version 1 */
-extern const char weft_sql_schema[];       /* application_id, user_version, tables */
-extern const char weft_sql_meta_insert[];  /* key, value */
-extern const char weft_sql_meta[];         /* key → value */
-extern const char weft_sql_types_after[];  /* id → id, name */
-extern const char weft_sql_type_insert[];  /* id, name */
-extern const char weft_sql_origin[];       /* origin → last, position, chain */
-extern const char weft_sql_origin_put[];   /* origin, source, last, position, chain */
-extern const char weft_sql_event_insert[]; /* position, type, stored_us, chain, event */
+extern const char weft_sql_create[];            /* the whole schema, version 1 */
+extern const char weft_sql_schema[];            /* application_id, user_version, tables */
+extern const char weft_sql_meta_insert[];       /* key, value */
+extern const char weft_sql_meta[];              /* key → value */
+extern const char weft_sql_types_after[];       /* id → id, name */
+extern const char weft_sql_type_insert[];       /* id, name */
+extern const char weft_sql_origin[];            /* origin → last, position, chain */
+extern const char weft_sql_origin_put[];        /* origin, source, last, position, chain */
+extern const char weft_sql_event_insert[];      /* position, type, stored_us, chain, event */
 extern const char weft_sql_event_insert_many[]; /* the same for WEFT_LOG_INSERT_ROWS rows */
-extern const char weft_sql_head[];         /* → position, stored_us, chain */
-extern const char weft_sql_anchor[];       /* → position, chain */
-extern const char weft_sql_row[];          /* position → type, stored_us, chain, event */
-extern const char weft_sql_chain[];        /* position → chain */
-extern const char weft_sql_rows_after[];   /* position, limit → position, type, chain, stored_us, event */
+extern const char weft_sql_head[];              /* → position, stored_us, chain */
+extern const char weft_sql_anchor[];            /* → position, chain */
+extern const char weft_sql_row[];               /* position → type, stored_us, chain, event */
+extern const char weft_sql_chain[];             /* position → chain */
+extern const char
+    weft_sql_rows_after[]; /* position, limit → position, type, chain, stored_us, event */
 
 #endif

@@ -6,8 +6,8 @@
 #include "weft.h"
 #include "weft_buf.h"
 
-#define WEFT_REPORT_BYTES_MAX (80u << 10)        /* 256 filters at their longest fit */
-#define WEFT_REPORTS_BYTES_MAX (512u << 10)      /* all of them fit into one STATE message */
+#define WEFT_REPORT_BYTES_MAX (80u << 10)   /* 256 filters at their longest fit */
+#define WEFT_REPORTS_BYTES_MAX (512u << 10) /* all of them fit into one STATE message */
 
 typedef struct weft_reports weft_reports_t;
 

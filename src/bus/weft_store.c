@@ -50,22 +50,24 @@ static weft_err_t s_reason(char *reason, size_t size, weft_err_t rc, const char 
 static void s_sync_directory(const char *dir, const char *below) {
     char path[PATH_MAX];
     int size = snprintf(path, sizeof path, "%s%s", dir, below);
-    int fd = size > 0 && size < (int) sizeof path ? open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC) : -1;
+    int fd = size > 0 && size < (int) sizeof path ? open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
+                                                  : -1;
     if (fd < 0) return;
     if (fsync(fd) != 0)
         weft_diag(WEFT_DIAG_DEBUG, "store.sync_directory", "path=\"%s\" errno=%d", path, errno);
     close(fd);
 }
 
-static weft_err_t s_enter_directory(weft_store_t *self, const char *dir, char *reason, size_t size) {
+static weft_err_t s_enter_directory(weft_store_t *self, const char *dir, char *reason,
+                                    size_t size) {
     char path[PATH_MAX];
     long pid;
     bool fits = snprintf(path, sizeof path, "%s/lock", dir) < (int) sizeof path &&
                 snprintf(self->path, sizeof self->path, "%s/log.db", dir) < (int) sizeof self->path;
     if (!fits) return s_reason(reason, size, WEFT_E_IO, "store directory has too long a name");
     if (weft_os_mkdir(dir) != WEFT_OK)
-        return s_reason(reason, size, WEFT_E_IO, "cannot make store directory %s: %s; choose another",
-                        dir, strerror(errno));
+        return s_reason(reason, size, WEFT_E_IO,
+                        "cannot make store directory %s: %s; choose another", dir, strerror(errno));
     weft_err_t rc = weft_os_lock(&self->lock, path, &pid);
     if (rc == WEFT_E_LOCKED)
         return s_reason(reason, size, rc,
@@ -73,8 +75,9 @@ static weft_err_t s_enter_directory(weft_store_t *self, const char *dir, char *r
                         "another --store",
                         dir, pid);
     if (rc != WEFT_OK)
-        return s_reason(reason, size, rc, "cannot write in store directory %s: %s; check its rights",
-                        dir, strerror(errno));
+        return s_reason(reason, size, rc,
+                        "cannot write in store directory %s: %s; check its rights", dir,
+                        strerror(errno));
     if (access(self->path, F_OK) != 0) {
         s_sync_directory(dir, "");
         s_sync_directory(dir, "/..");
@@ -112,7 +115,8 @@ static weft_err_t s_check_schema(weft_store_t *self, char *reason, size_t size) 
         rc = weft_stmt_done(&st);
         weft_stmt_free(&st);
     }
-    if (rc == WEFT_OK && tables == 0) rc = s_create_schema(self);
+    if (rc == WEFT_OK && tables == 0)
+        rc = s_create_schema(self);
     else if (rc == WEFT_OK && application != WEFT_LOG_APPLICATION_ID)
         return s_reason(reason, size, WEFT_E_STORE,
                         "%s is an SQLite database, but not a weft log: choose another --store",
@@ -152,8 +156,9 @@ static weft_err_t s_check_head(weft_store_t *self, char *reason, size_t size) {
     if (rc == WEFT_OK) rc = weft_log_reader_begin(reader, &self->head);
     if (rc == WEFT_OK) rc = weft_log_reader_verify(reader, self->head.position, &chain);
     if (rc == WEFT_E_CORRUPT)
-        s_reason(reason, size, rc, "%s is damaged%s%s: restore a copy, or start with an empty --store",
-                 self->path, reader ? ", " : "", reader ? weft_log_reader_reason(reader) : "");
+        s_reason(reason, size, rc,
+                 "%s is damaged%s%s: restore a copy, or start with an empty --store", self->path,
+                 reader ? ", " : "", reader ? weft_log_reader_reason(reader) : "");
     else if (rc != WEFT_OK)
         s_reason(reason, size, rc, "cannot read %s: %s", self->path, weft_err_text(rc));
     if (reader) weft_log_reader_end(reader);
@@ -189,9 +194,10 @@ static weft_err_t s_prepare(weft_store_t *self) {
 static weft_err_t s_open_database(weft_store_t *self, bool full, char *reason, size_t size) {
     weft_err_t rc = weft_db_open(&self->db, self->path, WEFT_DB_CREATE, full, WEFT_LOG_PAGE_BYTES);
     if (rc == WEFT_E_CORRUPT)
-        return s_reason(reason, size, rc,
-                        "%s is damaged or no database: restore a copy, or start with an empty --store",
-                        self->path);
+        return s_reason(
+            reason, size, rc,
+            "%s is damaged or no database: restore a copy, or start with an empty --store",
+            self->path);
     if (rc == WEFT_E_FULL)
         return s_reason(reason, size, rc, "disk is full: make room for %s", self->path);
     if (rc != WEFT_OK)
@@ -286,8 +292,9 @@ static bool s_closed(const weft_store_t *self) {
 static weft_err_t s_trouble(weft_store_t *self, weft_err_t rc) {
     if (rc == WEFT_OK || s_closed(self)) return rc;
     if (rc != self->trouble)
-        weft_diag(WEFT_DIAG_ERROR, "store.trouble", "error=%s path=\"%s\" action=%s", weft_err_name(rc),
-                  self->path, s_passes(rc) ? "retry_with_next_batch" : "refuse_until_restart");
+        weft_diag(WEFT_DIAG_ERROR, "store.trouble", "error=%s path=\"%s\" action=%s",
+                  weft_err_name(rc), self->path,
+                  s_passes(rc) ? "retry_with_next_batch" : "refuse_until_restart");
     self->trouble = rc;
     return rc;
 }
@@ -321,7 +328,8 @@ static weft_err_t s_put_types(weft_store_t *self, weft_sequencer_t *sequencer, i
     return WEFT_OK;
 }
 
-static void s_bind_row(weft_stmt_t *st, int at, const weft_row_t *row, const weft_batch_type_t *types) {
+static void s_bind_row(weft_stmt_t *st, int at, const weft_row_t *row,
+                       const weft_batch_type_t *types) {
     WEFT_ASSERT(types[row->type].type->store_id > 0);
     weft_stmt_bind_int(st, at, (int64_t) row->position);
     weft_stmt_bind_int(st, at + 1, types[row->type].type->store_id);

@@ -84,8 +84,8 @@ static inline void fixture_begin(fixture_t *f) {
 }
 
 /* An event of origin 00…origin, with seq, into the batch in hand. */
-static inline bool fixture_take(fixture_t *f, const char *type_name, uint8_t origin_byte, uint64_t seq,
-                                size_t data_size) {
+static inline bool fixture_take(fixture_t *f, const char *type_name, uint8_t origin_byte,
+                                uint64_t seq, size_t data_size) {
     uint8_t uuid[16] = {[15] = origin_byte};
     weft_seq_type_t *type;
     weft_drop_t drop;
@@ -127,7 +127,8 @@ static inline weft_err_t fixture_end(fixture_t *f) {
 }
 
 /* Events first..last of an origin, of types a.even and a.odd, in one batch. */
-static inline weft_err_t fixture_append(fixture_t *f, uint8_t origin, uint64_t first, uint64_t last) {
+static inline weft_err_t fixture_append(fixture_t *f, uint8_t origin, uint64_t first,
+                                        uint64_t last) {
     fixture_begin(f);
     for (uint64_t seq = first; seq <= last; seq++)
         assert_true(fixture_take(f, seq % 2 ? "a.odd" : "a.even", origin, seq, 10 + seq % 50));

@@ -29,8 +29,9 @@ static void expect_damaged(fixture_t *f, uint64_t row, const char *filter) {
 
 static void flipped_bit_in_an_event(void **state) {
     fixture_t *f = *state;
-    fixture_sql(f, "UPDATE events SET event = CAST(replace(CAST(event AS TEXT), 'xx', 'xy') AS BLOB)"
-                   " WHERE position = 9");
+    fixture_sql(f,
+                "UPDATE events SET event = CAST(replace(CAST(event AS TEXT), 'xx', 'xy') AS BLOB)"
+                " WHERE position = 9");
     expect_damaged(f, 9, ">");
 }
 
@@ -132,8 +133,9 @@ static void place_tells_a_fork_from_damage(void **state) {
     fixture_t *f = *state;
     weft_log_reader_t *reader;
     weft_log_head_t head;
-    weft_place_t place = {.kind = WEFT_PLACE_CHECKED,
-                          .at = {.log = *weft_store_log(f->store), .position = {10}, .chain = 4711}};
+    weft_place_t place = {
+        .kind = WEFT_PLACE_CHECKED,
+        .at = {.log = *weft_store_log(f->store), .position = {10}, .chain = 4711}};
     assert_rc(weft_log_reader_new(&reader, weft_store_path(f->store)), WEFT_OK);
     assert_rc(weft_log_reader_begin(reader, &head), WEFT_OK);
     assert_rc(weft_log_reader_place(reader, weft_store_log(f->store), &place), WEFT_E_FORKED);

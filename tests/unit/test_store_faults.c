@@ -3,10 +3,10 @@
 #include "store_fixture.h"
 
 static struct {
-    int code;         /* SQLite's; 0: none */
-    bool on_sync;     /* else on write */
-    unsigned after;   /* calls that still go well */
-    bool for_good;    /* else once */
+    int code;       /* SQLite's; 0: none */
+    bool on_sync;   /* else on write */
+    unsigned after; /* calls that still go well */
+    bool for_good;  /* else once */
     bool reached;
 } s_fault;
 
@@ -42,7 +42,8 @@ static int s_sync(sqlite3_file *file, int flags) {
     return rc == SQLITE_OK ? s_methods(file)->xSync(file, flags) : rc;
 }
 
-static int s_open(sqlite3_vfs *vfs, sqlite3_filename name, sqlite3_file *file, int flags, int *out) {
+static int s_open(sqlite3_vfs *vfs, sqlite3_filename name, sqlite3_file *file, int flags,
+                  int *out) {
     (void) vfs;
     int rc = s_vfs->xOpen(s_vfs, name, file, flags, out);
     if (rc != SQLITE_OK || !file->pMethods) return rc;
