@@ -1,7 +1,9 @@
-/* weft pub: publish one event, or one for each line of standard input, and wait until it is durable.
+/* weft pub: publish one event, or one for each line of standard input, and wait until it is
+ * durable.
  *
- * Lines are sent as they come, a window of them at a time, and are acknowledged in order: the bus has
- * all up to some line and none behind it. So on a failure the number of stored lines says it all. */
+ * Lines are sent as they come, a window of them at a time, and are acknowledged in order: the bus
+ * has all up to some line and none behind it. So on a failure the number of stored lines says it
+ * all. */
 #include "weft_verb.h"
 
 #include "weft_ask.h"
@@ -52,16 +54,18 @@ static weft_err_t s_no_answer(const weft_pub_run_t *self) {
     weft_err_t rc = weft_ask_open(&ask, self->args.bus);
     if (rc != WEFT_OK) return weft_say(self->args.verb, rc, "%s; %s", weft_err_text(rc), stored);
     rc = weft_ask_welcome(&ask, ASK_WHY_MS, &welcome);
+    bool there = rc == WEFT_OK;
+    rc = !there ? WEFT_E_UNREACHABLE : welcome.accepting ? WEFT_E_TIMEOUT : WEFT_E_NOT_ACCEPTING;
     double seconds = (double) self->timeout_ms / 1000;
-    if (rc == WEFT_OK && !welcome.accepting)
-        weft_say(self->args.verb, rc = WEFT_E_NOT_ACCEPTING, "bus %s accepts no events: %.*s; %s",
-                 self->args.bus, (int) welcome.reason.size, welcome.reason.data, stored);
-    else if (rc == WEFT_OK)
-        weft_say(self->args.verb, rc = WEFT_E_TIMEOUT,
-                 "no acknowledgement from bus %s within %g s; %s", self->args.bus, seconds, stored);
-    else
-        weft_say(self->args.verb, rc = WEFT_E_UNREACHABLE, "bus %s did not answer within %g s; %s",
+    if (rc == WEFT_E_NOT_ACCEPTING)
+        weft_say(self->args.verb, rc, "bus %s accepts no events: %.*s; %s", self->args.bus,
+                 (int) welcome.reason.size, welcome.reason.data, stored);
+    else if (there)
+        weft_say(self->args.verb, rc, "no acknowledgement from bus %s within %g s; %s",
                  self->args.bus, seconds, stored);
+    else
+        weft_say(self->args.verb, rc, "bus %s did not answer within %g s; %s", self->args.bus,
+                 seconds, stored);
     weft_ask_close(&ask);
     return rc;
 }
@@ -275,8 +279,9 @@ const weft_verb_t weft_verb_pub = {
     .words_most = 1,
     .help = "publish an event, or one for each line of input, and wait until it is on disk",
     .more =
-        "Prints the position of the event in the log; for lines of input how many there were and where\n"
-        "the last one lies. Binary data is written {\"$binary\": \"base64\"}, integers beyond 2^63-1\n"
-        "{\"$uint\": \"digits\"}, a key that begins with $ with one more $. Without --data it is nil.\n",
+        "Prints the position of the event in the log; for lines of input how many there were and\n"
+        "where the last one lies. Without --data the event's data is nil. In JSON, binary data is\n"
+        "{\"$binary\": \"base64\"}, an integer beyond 2^63-1 {\"$uint\": \"digits\"}, and a key that\n"
+        "begins with $ gets one more.\n",
     .run = s_run,
 };

@@ -217,7 +217,6 @@ const weft_verb_t weft_verb_status = {
     .name = "status",
     .words = "",
     .help = "print how the bus is doing, and the services that report to it",
-    .more =
-        "One thing a line, \"NAME VALUE\"; counters that are zero are left out, --json has them all.\n",
+    .more = "One thing a line, NAME VALUE; counters that are zero are left out, --json has them.\n",
     .run = s_run,
 };

@@ -1,8 +1,9 @@
 /* weft sub: print events, those of the past, those to come, or both, joined without a gap.
  *
- * The subscriber of libweft does the joining; this file decides where it begins and when it ends. A bus
- * that is away is waited for, as services do, unless --until-end wants an end. Ends with 0 on SIGINT,
- * SIGTERM, when nobody reads the output any more, and when what was asked for is printed. */
+ * The subscriber of libweft does the joining; this file decides where it begins and when it ends.
+ * A bus that is away is waited for, as services do, unless --until-end wants an end. Ends with 0
+ * on SIGINT, SIGTERM, when nobody reads the output any more, and when what was asked for is
+ * printed. */
 #include "weft_verb.h"
 
 #include "weft_from.h"
@@ -135,7 +136,7 @@ static weft_err_t s_stopped(weft_sub_run_t *self, weft_err_t rc) {
     weft_sub_info(self->sub, &info);
     if (rc == WEFT_E_LOG_BEHIND && self->from.kind == WEFT_FROM_POSITION &&
         info.from_catch_up + info.from_live == 0)
-        return weft_say(self->args.verb, rc, "--from %llu is beyond the log's head; see weft status",
+        return weft_say(self->args.verb, rc, "--from %llu is beyond the head; see weft status",
                         (unsigned long long) self->from.number);
     if (rc == WEFT_E_GONE) mend = "use --from start";
     if (rc == WEFT_E_LOG_BEHIND) mend = "weft status tells where its head is";
@@ -206,10 +207,10 @@ const weft_verb_t weft_verb_sub = {
     .words_most = WEFT_FILTERS_MAX,
     .help = "print events: of the past, live, or both without a gap",
     .more =
-        "Filters: comment.created, comment.* (one level), comment.> (all below), > (all, the default).\n"
+        "Filters: comment.created, comment.* (one level), comment.> (all below), > (all), the default.\n"
         "--from start is the whole log, N the event at position N and all after it, last=N the\n"
         "last N that match, since=90s|5m|1h|7d or since=2026-11-24T08:00:00Z a time; then it goes\n"
         "on live. With --until-end it stops at the end of the past.\n"
-        "One line an event, POSITION TIME TYPE SUBJECT DATA; with --json all that is known of it.\n",
+        "One line an event, POSITION TIME TYPE SUBJECT DATA; with --json all that is known.\n",
     .run = s_run,
 };

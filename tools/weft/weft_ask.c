@@ -1,5 +1,5 @@
-/* weft_ask: see weft_ask.h. A request is repeated with a new id after WEFT_REQUEST_MS (C3); a reply to
- * another one is dropped. */
+/* weft_ask: see weft_ask.h. A request is repeated with a new id after WEFT_REQUEST_MS (C3); a
+ * reply to another one is dropped. */
 #include "weft_ask.h"
 
 #include "weft_limits.h"

@@ -1,8 +1,8 @@
 /* weft_ask: one request to the bus, one reply. Owned by one thread.
  *
  * Every function waits at most timeout_ms (-1: for ever) and returns WEFT_OK, WEFT_E_UNREACHABLE,
- * WEFT_E_INTERRUPTED (weft_stop), or the code that the bus refused with; weft_ask_reason tells more.
- * What they hand out points into the reply and is valid until the next request. */
+ * WEFT_E_INTERRUPTED (weft_stop), or the code that the bus refused with; weft_ask_reason tells
+ * more. What they hand out points into the reply and is valid until the next request. */
 #ifndef WEFT_ASK_H
 #define WEFT_ASK_H
 
@@ -28,7 +28,8 @@ const char *weft_ask_reason(const weft_ask_t *self);
 weft_err_t weft_ask_welcome(weft_ask_t *self, int timeout_ms, weft_welcome_t *out);
 weft_err_t weft_ask_state(weft_ask_t *self, int timeout_ms, weft_state_t *out);
 
-/* The events after a position, as many as the bus puts into one page; taken with weft_ask_page_next. */
+/* The events after a position, as many as the bus puts into one page; taken with
+ * weft_ask_page_next. */
 weft_err_t weft_ask_page(weft_ask_t *self, int timeout_ms, uint64_t after,
                          const weft_filters_t *filters, uint64_t max_events, weft_page_t *page,
                          weft_mp_t *body);

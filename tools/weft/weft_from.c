@@ -1,7 +1,6 @@
-/* weft_from: see weft_from.h.
- * LAST walks back from the head in windows that grow, and keeps the positions of one window at most:
- * the newest events cost little, and a type that is rare costs one scan. A time is found by halving,
- * since stored_us never goes back along the log (I6). */
+/* weft_from: see weft_from.h. LAST walks back from the head in windows that grow, and keeps the
+ * positions of one window at most: the newest events cost little, and a type that is rare costs
+ * one scan. A time is found by halving, since stored_us never goes back along the log (I6). */
 #include "weft_from.h"
 
 #include "weft_limits.h"
@@ -87,7 +86,8 @@ static weft_err_t s_last(weft_ask_t *ask, int timeout_ms, uint64_t first, uint64
 
 /* ---- a time */
 
-/* The position before the first event that was stored at or after that time; head if there is none. */
+/* The position before the first event that was stored at or after that time; head if there is
+ * none. */
 static weft_err_t s_since(weft_ask_t *ask, int timeout_ms, uint64_t first, uint64_t head,
                           int64_t us, weft_position_t *out) {
     uint64_t older = first,

@@ -1,7 +1,6 @@
-/* weft_print_event: see weft_print_event.h.
- * In the plain line words end at a space, so a subject that has one, or that could be taken for the
- * "-" of no subject, is written as a JSON string. Data without a JSON form is no reason to stop: the
- * line says why instead. */
+/* weft_print_event: see weft_print_event.h. In the plain line words end at a space, so a subject
+ * that has one, or that could be taken for the "-" of no subject, is written as a JSON string.
+ * Data without a JSON form is no reason to stop: the line says why instead. */
 #include "weft_print_event.h"
 
 #include "weft_json.h"

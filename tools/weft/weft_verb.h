@@ -1,7 +1,7 @@
 /* weft_verb: what every verb of the command line is made of, and its arguments.
  *
  * A verb is one file that exports one weft_verb_t; main.c lists them. Options may stand before,
- * between and after the words of a verb; "--" ends them. Every verb has --bus, --json and --help. */
+ * between and after the words of a verb; "--" ends them. Every verb has --bus, --json, --help. */
 #ifndef WEFT_VERB_H
 #define WEFT_VERB_H
 
