@@ -38,11 +38,11 @@ bool weft_mp_uint(weft_mp_t *r, uint64_t *out) {
 
 bool weft_mp_int(weft_mp_t *r, int64_t *out) {
     uint64_t value;
-    if (weft_mp_uint(r, &value)) {
-        if (value > INT64_MAX) {
-            return false;
-        }
+    weft_mp_t copy = *r;
+    if (weft_mp_uint(&copy, &value)) {
+        if (value > INT64_MAX) return false;
         *out = (int64_t) value;
+        *r = copy;
         return true;
     }
     NEED(r, 1);
@@ -135,8 +135,9 @@ bool weft_mp_map(weft_mp_t *r, uint32_t *count) {
     return s_count(r, 0x80, 0xde, count);
 }
 
-/* Bytes of the value at the cursor without its children, and how many children follow. */
-static bool s_shallow(const weft_mp_t *r, size_t *size, uint64_t *children) {
+/* Bytes of the value at the cursor without its children, whether it is a map or an array, and how
+ * many children follow. */
+static bool s_shallow(const weft_mp_t *r, size_t *size, bool *nests, uint64_t *children) {
     static const uint8_t fixed[32] = {
         /* c0 */ 1, 0, 1, 1, 0, 0, 0, 0, 0, 0, 5, 9, 2, 3, 5, 9,
         /* d0 */ 2, 3, 5, 9, 3, 4, 6, 10, 18, 0, 0, 0, 0, 0, 0, 0,
@@ -148,14 +149,17 @@ static bool s_shallow(const weft_mp_t *r, size_t *size, uint64_t *children) {
     size_t body;
     NEED(r, 1);
     uint8_t tag = r->at[0];
+    *nests = false;
     *children = 0;
     if (tag <= 0x7f || tag >= 0xe0) {
         *size = 1;
         return true;
     }
     if (weft_mp_map(&copy, &count)) {
+        *nests = true;
         *children = (uint64_t) count * 2;
     } else if (weft_mp_array(&copy, &count)) {
+        *nests = true;
         *children = count;
     } else if (weft_mp_str(&copy, &text, &body) || weft_mp_bin(&copy, &bytes, &body)) {
         /* the copy has moved past it */
@@ -181,11 +185,12 @@ bool weft_mp_skip(weft_mp_t *r) {
     weft_mp_t copy = *r;
     do {
         size_t size;
+        bool nests;
         uint64_t children;
-        if (!s_shallow(&copy, &size, &children)) return false;
+        if (!s_shallow(&copy, &size, &nests, &children)) return false;
         copy.at += size;
+        if (nests && depth == WEFT_MSGPACK_DEPTH_MAX) return false; /* an empty one counts, too */
         if (children) {
-            if (depth == WEFT_MSGPACK_DEPTH_MAX) return false;
             open[depth++] = children;
             continue;
         }
