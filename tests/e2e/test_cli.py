@@ -399,10 +399,10 @@ def test_count_ends_it():
 def test_reader_of_the_output_goes_away():
     bus = start_bus("pipe")
     weft(bus, "pub", "a.b", "--data", "-", stdin="1\n" * 20000)
-    for words in ((), ("--until-end",)):  # idle, and in the middle of a lot
-        sub = subprocess.Popen([WEFT, "sub", "--from", "start", *words], env=environment(bus),
+    for words in (("last=1",), ("start",), ("start", "--until-end")):  # idle, and in the middle of a lot
+        sub = subprocess.Popen([WEFT, "sub", "--from", *words], env=environment(bus),
                                stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-        assert sub.stdout.readline().startswith("1 ")
+        assert sub.stdout.readline().endswith(" a.b - 1\n")
         sub.stdout.close()
         assert sub.wait(timeout=30 * SLOW) == 0
         assert sub.stderr.read() == ""
