@@ -1,6 +1,6 @@
 /* weft_publisher: see weft_publisher.h for the rules.
- * acked ≤ sent ≤ hashed ≤ highest; the origin chain of the last WEFT_WINDOW_EVENTS_MAX hashed
- * events is kept, so any ack within the window can be checked. */
+ * acked ≤ sent ≤ hashed ≤ highest; the origin chain of the last hashed events, two windows of them, is
+ * kept, so any ack within the window can be checked, and most of what a restored log comes back with. */
 #include "weft_publisher.h"
 
 #include "weft_assert.h"
@@ -21,6 +21,7 @@ struct weft_publisher {
     uint64_t acked, acked_chain, acked_position;
     uint64_t sent;
     uint64_t hashed; /* origin chain is known up to here */
+    uint64_t known;  /* and from here on, as far as the ring reaches */
     uint64_t oldest, highest;
     uint64_t ever_sent, resent;
     uint64_t hello_id, hello_acked; /* O3: what was acked when HELLO went out */
@@ -58,7 +59,7 @@ weft_publisher_t *weft_publisher_new(uint64_t acked, uint64_t acked_chain, const
                                      uint64_t oldest, uint64_t highest) {
     weft_publisher_t *self = calloc(1, sizeof *self);
     if (!self) return NULL;
-    self->acked = self->sent = self->hashed = self->ever_sent = acked;
+    self->acked = self->sent = self->hashed = self->known = self->ever_sent = acked;
     self->acked_chain = self->chains[acked % RING] = acked_chain;
     self->log = *log;
     self->oldest = oldest;
@@ -209,12 +210,19 @@ void weft_publisher_blocked(weft_publisher_t *self, int64_t now_ms, uint64_t fir
 
 /* O3: what the bus says of this origin against what was acknowledged when HELLO went out. */
 static void s_compare(weft_publisher_t *self, int64_t now_ms, const weft_origin_state_t *bus) {
+    bool known = bus->last >= self->known && bus->last <= self->hashed &&
+                 bus->last + RING > self->hashed;
+    if (known && self->chains[bus->last % RING] != bus->chain) {
+        weft_publisher_stop(self, WEFT_E_TWIN);
+        return;
+    }
     if (bus->last < self->hello_acked) { /* the log has lost what it once acknowledged */
         if (bus->last + 1 < self->oldest) {
             weft_publisher_stop(self, WEFT_E_BUS_LOST);
             return;
         }
         self->acked = self->sent = self->hashed = bus->last;
+        if (self->known > bus->last) self->known = bus->last;
         self->acked_chain = self->chains[bus->last % RING] = bus->chain;
         self->acked_position = bus->position;
     } else if (bus->last > self->highest) {
@@ -225,9 +233,6 @@ static void s_compare(weft_publisher_t *self, int64_t now_ms, const weft_origin_
         self->prove_chain = bus->chain;
         self->prove_position = bus->position;
         s_move(self, WEFT_PUBLISHER_PROVING);
-        return;
-    } else if (bus->last + RING > self->hashed && self->chains[bus->last % RING] != bus->chain) {
-        weft_publisher_stop(self, WEFT_E_TWIN);
         return;
     } else {
         s_adopt(self, now_ms, bus->last, bus->chain, bus->position);

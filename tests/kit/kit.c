@@ -24,7 +24,8 @@ int kit_slow(void) {
 
 const char *kit_dir(void) {
     const char *dir = getenv("WEFT_TEST_DIR");
-    if (!dir) fail_msg("WEFT_TEST_DIR is not set: run the test by ctest or tests/kit/run-in-scratch");
+    if (!dir)
+        fail_msg("WEFT_TEST_DIR is not set: run the test by ctest or tests/kit/run-in-scratch");
     return dir;
 }
 
@@ -186,8 +187,8 @@ void kit_log_record(const kit_log_t *self, uint64_t prev, uint64_t last, weft_re
         while (i < out->types_count && strcmp(out->types[i].type, row->type) != 0) i++;
         if (i == out->types_count) {
             assert_true(i < WEFT_BATCH_TYPES_MAX);
-            out->types[out->types_count++] =
-                (weft_record_type_t){.type = row->type, .type_size = strlen(row->type)};
+            out->types[out->types_count++] = (weft_record_type_t){.type = row->type,
+                                                                  .type_size = strlen(row->type)};
         }
         out->types[i].count++;
         out->types[i].sum += row->checksum;

@@ -22,12 +22,13 @@
 #define assert_rc(call, wanted) assert_string_equal(weft_err_name(call), weft_err_name(wanted))
 
 /* Wait for something observable, at most ms (longer under sanitizers). */
-#define WAIT_UNTIL(cond, ms)                                                               \
-    do {                                                                                   \
-        int64_t end_ = kit_now_ms() + (int64_t) (ms) * kit_slow();                         \
-        while (!(cond) && kit_now_ms() < end_) kit_pause();                                \
-        if (!(cond)) fail_msg("%s:%d: waited %d ms in vain for: %s", __FILE__, __LINE__,   \
-                              (int) (ms) * kit_slow(), #cond);                             \
+#define WAIT_UNTIL(cond, ms)                                                    \
+    do {                                                                        \
+        int64_t end_ = kit_now_ms() + (int64_t) (ms) *kit_slow();               \
+        while (!(cond) && kit_now_ms() < end_) kit_pause();                     \
+        if (!(cond))                                                            \
+            fail_msg("%s:%d: waited %d ms in vain for: %s", __FILE__, __LINE__, \
+                     (int) (ms) *kit_slow(), #cond);                            \
     } while (0)
 
 int64_t kit_now_ms(void);

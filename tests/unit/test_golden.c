@@ -9,8 +9,12 @@
 #define TIME 1764000000123456
 #define BIG (UINT64_C(1) << 63)
 
-static uint8_t s_log(size_t i) { return (uint8_t) (0x10 + i); }
-static uint8_t s_origin(size_t i) { return (uint8_t) (0xa0 + i); }
+static uint8_t s_log(size_t i) {
+    return (uint8_t) (0x10 + i);
+}
+static uint8_t s_origin(size_t i) {
+    return (uint8_t) (0xa0 + i);
+}
 
 static void s_is_log(const weft_uuid_t *uuid) {
     for (size_t i = 0; i < 16; i++) assert_int_equal(uuid->bytes[i], s_log(i));

@@ -11,10 +11,9 @@
 /* ---- random values, written by one and read by the other */
 
 static void s_random_object(uint64_t *seed, msgpack_packer *p, unsigned depth) {
-    static const int64_t edges[] = {0,         127,        128,        255,       256,       65535,
-                                    65536,     UINT32_MAX, 4294967296, INT64_MAX, -1,        -32,
-                                    -33,       -128,       -129,       -32768,    -32769,    INT32_MIN,
-                                    -2147483649, INT64_MIN};
+    static const int64_t edges[] = {
+        0,  127, 128, 255,  256,  65535,  65536,  UINT32_MAX, 4294967296,  INT64_MAX,
+        -1, -32, -33, -128, -129, -32768, -32769, INT32_MIN,  -2147483649, INT64_MIN};
     static const size_t sizes[] = {0, 1, 15, 16, 31, 32, 255, 256, 65535, 65536};
     static char filler[65536];
     size_t size = sizes[kit_below(seed, depth ? 8 : 10)];
@@ -128,9 +127,7 @@ static void s_write(weft_buf_t *w, const msgpack_object *o) {
     switch (o->type) {
     case MSGPACK_OBJECT_NIL: weft_mp_put_nil(w); break;
     case MSGPACK_OBJECT_BOOLEAN: weft_mp_put_bool(w, o->via.boolean); break;
-    case MSGPACK_OBJECT_POSITIVE_INTEGER:
-        weft_mp_put_uint(w, o->via.u64);
-        break;
+    case MSGPACK_OBJECT_POSITIVE_INTEGER: weft_mp_put_uint(w, o->via.u64); break;
     case MSGPACK_OBJECT_NEGATIVE_INTEGER: weft_mp_put_int(w, o->via.i64); break;
     case MSGPACK_OBJECT_FLOAT64: weft_mp_put_double(w, o->via.f64); break;
     case MSGPACK_OBJECT_STR: weft_mp_put_str(w, o->via.str.ptr, o->via.str.size); break;
@@ -267,22 +264,17 @@ static void a_value_cut_off_at_any_length_is_refused(void **state) {
         uint8_t head[6];
         size_t head_size, size;
     } values[] = {
-        {{0xcc}, 1, 2},           {{0xcd}, 1, 3},
-        {{0xce}, 1, 5},           {{0xcf}, 1, 9},
-        {{0xd0}, 1, 2},           {{0xd1}, 1, 3},
-        {{0xd2}, 1, 5},           {{0xd3}, 1, 9},
-        {{0xd3, 0x80}, 2, 9},     {{0xca}, 1, 5},
-        {{0xcb}, 1, 9},           {{0xa3}, 1, 4},
-        {{0xd9, 3}, 2, 5},        {{0xda, 0, 3}, 3, 6},
-        {{0xdb, 0, 0, 0, 3}, 5, 8}, {{0xc4, 3}, 2, 5},
-        {{0xc5, 0, 3}, 3, 6},     {{0xc6, 0, 0, 0, 3}, 5, 8},
-        {{0x93}, 1, 4},           {{0xdc, 0, 3}, 3, 6},
-        {{0xdd, 0, 0, 0, 3}, 5, 8}, {{0x81}, 1, 3},
-        {{0xde, 0, 1}, 3, 5},     {{0xdf, 0, 0, 0, 1}, 5, 7},
-        {{0xc7, 3}, 2, 6},        {{0xc8, 0, 3}, 3, 7},
-        {{0xc9, 0, 0, 0, 3}, 5, 9}, {{0xd4}, 1, 3},
-        {{0xd5}, 1, 4},           {{0xd6}, 1, 6},
-        {{0xd7}, 1, 10},          {{0xd8}, 1, 18},
+        {{0xcc}, 1, 2},    {{0xcd}, 1, 3},       {{0xce}, 1, 5},
+        {{0xcf}, 1, 9},    {{0xd0}, 1, 2},       {{0xd1}, 1, 3},
+        {{0xd2}, 1, 5},    {{0xd3}, 1, 9},       {{0xd3, 0x80}, 2, 9},
+        {{0xca}, 1, 5},    {{0xcb}, 1, 9},       {{0xa3}, 1, 4},
+        {{0xd9, 3}, 2, 5}, {{0xda, 0, 3}, 3, 6}, {{0xdb, 0, 0, 0, 3}, 5, 8},
+        {{0xc4, 3}, 2, 5}, {{0xc5, 0, 3}, 3, 6}, {{0xc6, 0, 0, 0, 3}, 5, 8},
+        {{0x93}, 1, 4},    {{0xdc, 0, 3}, 3, 6}, {{0xdd, 0, 0, 0, 3}, 5, 8},
+        {{0x81}, 1, 3},    {{0xde, 0, 1}, 3, 5}, {{0xdf, 0, 0, 0, 1}, 5, 7},
+        {{0xc7, 3}, 2, 6}, {{0xc8, 0, 3}, 3, 7}, {{0xc9, 0, 0, 0, 3}, 5, 9},
+        {{0xd4}, 1, 3},    {{0xd5}, 1, 4},       {{0xd6}, 1, 6},
+        {{0xd7}, 1, 10},   {{0xd8}, 1, 18},
     };
     for (size_t i = 0; i < sizeof values / sizeof *values; i++) {
         uint8_t bytes[32] = {0};
@@ -364,16 +356,40 @@ static void u64_is_always_nine_bytes(void **state) {
 
 static void text_is_utf8_without_controls(void **state) {
     (void) state;
-    static const char *const good[] = {
-        "", "plain", "Grüße", "\xc2\x80", "\xdf\xbf", "\xe0\xa0\x80", "\xed\x9f\xbf", "\xee\x80\x80",
-        "\xef\xbf\xbf", "\xf0\x90\x80\x80", "\xf4\x8f\xbf\xbf", " ~"};
-    static const char *const bad[] = {
-        "\x01", "\x1f", "\x7f", "a\nb",         /* controls */
-        "\x80", "\xbf", "\xc3", "\xe2\x82", "\xf0\x9f\x98", /* alone or cut off */
-        "\xc0\xaf", "\xc1\xbf", "\xe0\x9f\xbf", "\xf0\x8f\xbf\xbf", /* overlong */
-        "\xed\xa0\x80", "\xed\xbf\xbf",         /* surrogates */
-        "\xf4\x90\x80\x80", "\xf5\x80\x80\x80", "\xff", /* beyond U+10FFFF */
-        "\xc3(", "\xe2(\xa1", "\xe2\x82(", "\xf0(\x8c\xbc"};
+    static const char *const good[] = {"",
+                                       "plain",
+                                       "Grüße",
+                                       "\xc2\x80",
+                                       "\xdf\xbf",
+                                       "\xe0\xa0\x80",
+                                       "\xed\x9f\xbf",
+                                       "\xee\x80\x80",
+                                       "\xef\xbf\xbf",
+                                       "\xf0\x90\x80\x80",
+                                       "\xf4\x8f\xbf\xbf",
+                                       " ~"};
+    static const char *const bad[] = {"\x01",
+                                      "\x1f",
+                                      "\x7f",
+                                      "a\nb", /* controls */
+                                      "\x80",
+                                      "\xbf",
+                                      "\xc3",
+                                      "\xe2\x82",
+                                      "\xf0\x9f\x98", /* alone or cut off */
+                                      "\xc0\xaf",
+                                      "\xc1\xbf",
+                                      "\xe0\x9f\xbf",
+                                      "\xf0\x8f\xbf\xbf", /* overlong */
+                                      "\xed\xa0\x80",
+                                      "\xed\xbf\xbf", /* surrogates */
+                                      "\xf4\x90\x80\x80",
+                                      "\xf5\x80\x80\x80",
+                                      "\xff", /* beyond U+10FFFF */
+                                      "\xc3(",
+                                      "\xe2(\xa1",
+                                      "\xe2\x82(",
+                                      "\xf0(\x8c\xbc"};
     for (size_t i = 0; i < sizeof good / sizeof *good; i++)
         if (!weft_text_ok(good[i], strlen(good[i]))) fail_msg("refused: good[%zu]", i);
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
