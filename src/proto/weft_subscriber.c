@@ -243,6 +243,7 @@ void weft_subscriber_welcome(weft_subscriber_t *self, int64_t now_ms, const weft
         self->dropped++; /* C3 */
         return;
     }
+    self->request_id = 0; /* C3: answered */
     if (!self->started) s_start(self, welcome);
     if (welcome->head < self->position) { /* HELLO said where we stand: the bus ought to have refused */
         weft_subscriber_stop(self, WEFT_E_PROTO);
