@@ -192,7 +192,10 @@ static weft_err_t s_read(const weft_json_job_t *job, weft_mp_t *r, unsigned dept
     const char *text;
     const uint8_t *bytes;
     size_t size;
-    if (depth > WEFT_MSGPACK_DEPTH_MAX) return s_refuse(job, WEFT_E_TOO_BIG, "nested too deep");
+    weft_mp_t inside = *r;
+    if (depth >= WEFT_MSGPACK_DEPTH_MAX &&
+        (weft_mp_array(&inside, &count) || weft_mp_map(&inside, &count)))
+        return s_refuse(job, WEFT_E_TOO_BIG, "nested too deep");
     if (!weft_mp_left(r)) return s_refuse(job, WEFT_E_JSON, "msgpack is cut off");
     if (weft_mp_nil(r)) {
         *out = json_null();

@@ -8,7 +8,7 @@
 #include "weft_sequencer.h"
 #include "weft_subscriber.h"
 
-#define SEEDS 300
+#define SEEDS 120
 #define STEPS 400
 #define TYPES 5
 #define ORIGINS 3
