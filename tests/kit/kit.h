@@ -25,8 +25,9 @@
 #define WAIT_UNTIL(cond, ms)                                                    \
     do {                                                                        \
         int64_t end_ = kit_now_ms() + (int64_t) (ms) *kit_slow();               \
-        while (!(cond) && kit_now_ms() < end_) kit_pause();                     \
-        if (!(cond))                                                            \
+        bool ok_;                                                               \
+        while (!(ok_ = (cond)) && kit_now_ms() < end_) kit_pause();             \
+        if (!ok_)                                                               \
             fail_msg("%s:%d: waited %d ms in vain for: %s", __FILE__, __LINE__, \
                      (int) (ms) *kit_slow(), #cond);                            \
     } while (0)
