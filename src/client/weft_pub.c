@@ -1,4 +1,5 @@
-/* weft_pub: the bare publisher. Unacknowledged events wait in a ring, at most a window of them. */
+/* weft_pub: the bare publisher. Unacknowledged events wait in a ring, at most a window of them. Those
+ * that are acknowledged stay until their slots are needed: a log that lost them gets them again (O3). */
 #include "weft_relay.h"
 
 #include "weft_limits.h"
@@ -128,7 +129,8 @@ weft_err_t weft_pub_send(weft_pub_t *self, const char *type, const char *subject
     rc = s_keep(self, type, type_size, &event);
     if (rc != WEFT_OK) return rc;
     self->last++;
-    weft_relay_pruned(self->relay, weft_pub_acked(self).value + 1);
+    if (self->last > WEFT_WINDOW_EVENTS_MAX)
+        weft_relay_pruned(self->relay, self->last - WEFT_WINDOW_EVENTS_MAX + 1);
     weft_relay_queued(self->relay, self->last);
     if (sequence) sequence->value = self->last;
     /* The first goes at once, those behind it in groups (F1). A stop shows at the next call. */
