@@ -378,7 +378,8 @@ static void filters_end_at_their_limit(void **state) {
     assert_rc(s_filters(1, filter), WEFT_OK);
     filter[WEFT_TYPE_BYTES_MAX] = 'a';
     assert_rc(s_filters(1, filter), WEFT_E_TOO_BIG);
-    weft_filters_t none = {0};
+    weft_text_t items[WEFT_FILTERS_MAX];
+    weft_filters_t none = {.items = items};
     assert_rc(weft_filters_decode((weft_bytes_t){(const uint8_t *) "\x91\x01", 2}, &none),
               WEFT_E_BAD_FIELD);
     assert_rc(weft_filters_decode((weft_bytes_t){(const uint8_t *) "\xa1>", 2}, &none),
