@@ -20,7 +20,6 @@ http_request_t *http_request_new(http_server_t *server, struct MHD_Connection *c
     char *mark = self->uri + strcspn(self->uri, "?");
     self->query = *mark ? mark + 1 : mark;
     *mark = 0;
-    if (mark - self->uri > 1 && mark[-1] == '/') mark[-1] = 0;
     return self;
 }
 

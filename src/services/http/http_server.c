@@ -291,6 +291,12 @@ void http_server_stop(http_server_t *self) {
     s_drain(self);
 }
 
+size_t http_server_held(const http_server_t *self) {
+    size_t count = 0;
+    for (const http_request_t *at = self->held; at; at = at->next_held) count++;
+    return count;
+}
+
 void http_server_destroy(http_server_t **self_p) {
     http_server_t *self = *self_p;
     if (!self) return;

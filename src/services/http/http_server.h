@@ -32,12 +32,14 @@ weft_err_t http_server_new(http_server_t **out, weft_service_t *service, const c
 /* Accept nothing more, refuse with 503 what has not been answered, and send what has, for at most
  * HTTP_LEAVE_MS. Call after weft_service_run, while the service is still there. */
 void http_server_stop(http_server_t *self);
+/* Requests that are held now. */
+size_t http_server_held(const http_server_t *self);
 /* NULL-safe, clears *self_p. Stops first if that was not done. */
 void http_server_destroy(http_server_t **self_p);
 
 /* What was asked. All borrowed, valid until the request ends. */
 const char *http_request_method(const http_request_t *request);
-const char *http_request_path(const http_request_t *request); /* as sent, no query, no end slash */
+const char *http_request_path(const http_request_t *request); /* as sent, without the query */
 /* Value of ":name" in the route's pattern; name must be in it. */
 const char *http_request_param(const http_request_t *request, const char *name);
 http_query_t http_request_query(const http_request_t *request, const char *name, char *value,

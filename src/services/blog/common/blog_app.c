@@ -50,11 +50,12 @@ static void s_readyz(http_request_t *request, void *arg) {
     bool open = s_database_open(app);
     weft_service_info(app->service, &info);
     http_answer_json(request, open ? 200 : 503,
-                     json_pack("{s:b,s:s,s:o,s:{s:I,s:I},s:I,s:I}", "ready", open, "database",
+                     json_pack("{s:b,s:s,s:o,s:{s:I,s:I},s:I,s:I,s:I}", "ready", open, "database",
                                open ? "open" : "failed", "bus", s_bus(&info), "applied", "catchUp",
                                (json_int_t) info.applied_catch_up, "live",
                                (json_int_t) info.applied_live, "outbox", (json_int_t) info.outbox,
-                               "parked", (json_int_t) info.parked));
+                               "parked", (json_int_t) info.parked, "held",
+                               (json_int_t) http_server_held(app->http)));
 }
 
 static size_t s_routes(blog_app_t *app) {

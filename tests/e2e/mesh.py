@@ -1,0 +1,308 @@
+"""Real processes of the mesh for tests: start, stop, kill, ask, wait.
+
+Environment: WEFT_BIN_DIR (programs), WEFT_TEST_DIR (scratch, short path), WEFT_TEST_SLOW (factor
+for waits), WEFT_TEST_SEED (to repeat a random test).
+
+A test file defines functions test_SENTENCE(mesh) and ends with mesh.main(globals()). Each function
+gets a mesh of its own: a bus and the four services of the blog, running and joined. Waits are for
+something that can be observed; a failure shows what the processes wrote. Only processes that were
+started here are ever signalled, and none outlives the test."""
+
+import ctypes
+import http.client
+import json
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import time
+import traceback
+
+SERVICES = ("posts", "comments", "moderation", "query")
+SLOW = float(os.environ.get("WEFT_TEST_SLOW", "1"))
+PR_SET_PDEATHSIG = 1
+_libc = ctypes.CDLL(None, use_errno=True)
+
+
+class Failure(AssertionError):
+    """A check that did not hold."""
+
+
+class Lost(Exception):
+    """No whole answer came: the request may have happened or not."""
+
+
+def wait_until(what, condition, seconds=10.0):
+    """Ask condition again and again until it gives something true, and return that."""
+    end = time.monotonic() + seconds * SLOW
+    pause = 0.002
+    while True:
+        got = condition()
+        if got:
+            return got
+        if time.monotonic() > end:
+            raise Failure(f"waited {seconds * SLOW:.0f} s for: {what}")
+        time.sleep(pause)
+        pause = min(pause * 1.5, 0.1)
+
+
+def check(got, wanted, what):
+    if got != wanted:
+        raise Failure(f"{what}\n  wanted {wanted!r}\n  got    {got!r}")
+
+
+def seed():
+    """The seed of this run, printed so that a failure can be repeated."""
+    value = int(os.environ.get("WEFT_TEST_SEED") or int.from_bytes(os.urandom(4), "big"))
+    print(f"  seed: {value}   (again: WEFT_TEST_SEED={value})", flush=True)
+    return value
+
+
+class Answer:
+    def __init__(self, status, headers, body):
+        self.status, self.headers, self.body = status, headers, body
+
+    @property
+    def json(self):
+        return json.loads(self.body)
+
+    def __repr__(self):
+        return f"<{self.status} {self.body[:300]!r}>"
+
+
+class Client:
+    """One keep-alive connection to a service, wherever that listens now."""
+
+    def __init__(self, process):
+        self.process, self.connection, self.address = process, None, None
+
+    def close(self):
+        if self.connection:
+            self.connection.close()
+        self.connection = None
+
+    def request(self, method, path, body=None, headers=None, timeout=30.0):
+        """body: bytes as they are, anything else as JSON. Raises Lost if no answer came."""
+        sent = {}
+        if body is not None:
+            sent["Content-Type"] = "application/json"
+            if not isinstance(body, bytes):
+                body = json.dumps(body, ensure_ascii=False).encode()
+        sent.update(headers or {})
+        sent = {name: value for name, value in sent.items() if value is not None}
+        address = self.process.http
+        if address != self.address:
+            self.close()
+        if self.connection is None:
+            host, port = address.rsplit(":", 1)
+            self.connection = http.client.HTTPConnection(host, int(port), timeout=timeout * SLOW)
+            self.address = address
+        try:
+            self.connection.request(method, path, body, sent)
+            response = self.connection.getresponse()
+            answer = Answer(response.status, response.headers, response.read())
+        except (OSError, http.client.HTTPException) as error:
+            self.close()
+            raise Lost(f"{method} {path}: {error!r}") from error
+        if response.will_close:
+            self.close()
+        return answer
+
+
+class Process:
+    """A program that prints one line "ready key=value …" when it serves."""
+
+    def __init__(self, name, arguments, scratch):
+        self.name, self.arguments = name, arguments
+        self.out_path = os.path.join(scratch, name + ".out")
+        self.err_path = os.path.join(scratch, name + ".err")
+        self.child, self.ready = None, {}
+
+    @property
+    def http(self):
+        return self.ready["http"]
+
+    def start(self):
+        assert self.child is None, self.name
+        with open(self.out_path, "wb") as out, open(self.err_path, "ab") as err:
+            self.child = subprocess.Popen(
+                self.arguments, stdin=subprocess.DEVNULL, stdout=out, stderr=err,
+                preexec_fn=lambda: _libc.prctl(PR_SET_PDEATHSIG, signal.SIGKILL))
+        line = wait_until(f"{self.name} is ready", self._ready_line, 20)
+        self.ready = dict(word.split("=", 1) for word in line.split()[1:] if "=" in word)
+        return self
+
+    def _ready_line(self):
+        status = self.child.poll()
+        if status is not None:
+            self.child = None
+            raise Failure(f"{self.name} ended with {status} before it was ready")
+        with open(self.out_path, encoding="utf-8") as out:
+            found = re.search(r"^ready .*\n", out.read(), re.M)
+        return found and found.group(0)
+
+    def stop(self, kill=False):
+        """SIGTERM must be a clean end; kill is SIGKILL."""
+        child, self.child = self.child, None
+        child.send_signal(signal.SIGKILL if kill else signal.SIGTERM)
+        try:
+            status = child.wait(20 * SLOW)
+        except subprocess.TimeoutExpired:
+            child.kill()
+            child.wait()
+            raise Failure(f"{self.name} did not end on SIGTERM") from None
+        if not kill:
+            check(status, 0, f"{self.name}: exit status after SIGTERM")
+
+    def alive(self):
+        return self.child is not None and self.child.poll() is None
+
+    def log(self):
+        with open(self.err_path, encoding="utf-8", errors="replace") as err:
+            return err.read()
+
+    def tail(self, count=40):
+        if not os.path.exists(self.err_path):
+            return ""
+        lines = self.log().splitlines()
+        plain = [line for line in lines if "http.access" not in line]
+        return "\n".join(["    " + line for line in plain[-count:]])
+
+
+class Mesh:
+    def __init__(self, scratch):
+        self.scratch = scratch
+        self.bin = os.environ["WEFT_BIN_DIR"]
+        self.endpoint = "ipc://" + os.path.join(scratch, "bus")
+        self.bus = Process("bus", [self.program("weft-bus"), "--endpoint", self.endpoint,
+                                   "--store", self.data("bus")], scratch)
+        self.services = {}
+        for name in SERVICES:
+            self.services[name] = Process(
+                "blog-" + name,
+                [self.program("blog-" + name), "--bus", self.endpoint, "--data", self.data(name),
+                 "--http", "127.0.0.1:0"], scratch)
+        self._clients = {name: Client(self.services[name]) for name in SERVICES}
+
+    def program(self, name):
+        return os.path.join(self.bin, name)
+
+    def data(self, name):
+        path = os.path.join(self.scratch, "data", name)
+        os.makedirs(path, exist_ok=True)
+        return path
+
+    def processes(self):
+        return [self.bus, *self.services.values()]
+
+    def start(self, *names):
+        for name in names:
+            self.services[name].start()
+
+    def stop(self, *names, kill=False):
+        for name in names:
+            self._clients[name].close()
+            self.services[name].stop(kill)
+
+    def stop_all(self):
+        """Whatever state things are in: nothing of ours lives on."""
+        for process in self.processes():
+            child, process.child = process.child, None
+            if child:
+                child.kill()
+                child.wait()
+
+    def client(self, name):
+        """A connection of its own, for another thread."""
+        return Client(self.services[name])
+
+    def ask(self, name, method, path, body=None, headers=None):
+        return self._clients[name].request(method, path, body, headers)
+
+    def get(self, name, path):
+        answer = self.ask(name, "GET", path)
+        check(answer.status, 200, f"{name}: GET {path}: {answer!r}")
+        return answer.json
+
+    def readyz(self, name):
+        return self.get(name, "/readyz")
+
+    def wait_joined(self, *names):
+        for name in names:
+            wait_until(f"{name} has joined the live stream",
+                       lambda: self._is_joined(self.readyz(name)), 20)
+
+    @staticmethod
+    def _is_joined(state):
+        return state["bus"]["live"] and state["bus"]["behind"] == 0
+
+    def wait_away(self, *names):
+        """Until a service has noticed that the bus is away."""
+        for name in names:
+            wait_until(f"{name} says that the bus is away",
+                       lambda: not self.readyz(name)["bus"]["reachable"], 20)
+
+    def wait_view(self, model, seconds=30.0):
+        """Until query shows what the model expects; tells the first difference if it doesn't."""
+        try:
+            wait_until("the view equals the model's",
+                       lambda: self.get("query", "/posts") == model.view(), seconds)
+        except Failure as failure:
+            difference = model.difference(self.get("query", "/posts"))
+            raise Failure(f"{failure}\n{difference}") from None
+
+    def weft(self, *arguments):
+        """Run the command-line tool against the bus, give its output."""
+        done = subprocess.run([self.program("weft"), *arguments, "--bus", self.endpoint],
+                              stdin=subprocess.DEVNULL, capture_output=True, text=True,
+                              timeout=60 * SLOW, check=False)
+        if done.returncode:
+            raise Failure(f"weft {' '.join(arguments)}: exit {done.returncode}\n{done.stderr}")
+        return done.stdout
+
+    def publish(self, kind, subject, data):
+        """An event of a stranger; data is JSON."""
+        self.weft("pub", kind, "--subject", subject, "--data", data)
+
+    def events(self):
+        """The whole log, as weft sub shows it."""
+        lines = self.weft("sub", "--from", "start", "--until-end", "--json").splitlines()
+        return [json.loads(line) for line in lines]
+
+    def show(self):
+        for process in self.processes():
+            state = "runs" if process.alive() else "is down"
+            print(f"  {process.name} {state}; last lines:\n{process.tail()}", file=sys.stderr)
+
+
+def main(names):
+    """Run the test functions of a file, or those named as arguments."""
+    tests = {name: fn for name, fn in names.items() if name.startswith("test_") and callable(fn)}
+    wanted = sys.argv[1:] or list(tests)
+    scratch = os.environ["WEFT_TEST_DIR"]
+    failed = []
+    for index, name in enumerate(wanted):
+        directory = os.path.join(scratch, str(index))
+        os.makedirs(directory)
+        mesh = Mesh(directory)
+        began = time.monotonic()
+        print(f"{name} …", flush=True)
+        try:
+            mesh.bus.start()
+            mesh.start(*SERVICES)
+            mesh.wait_joined(*SERVICES)
+            tests[name](mesh)
+            print(f"  ok, {time.monotonic() - began:.1f} s", flush=True)
+        except Exception:  # pylint: disable=broad-except
+            failed.append(name)
+            traceback.print_exc()
+            mesh.show()
+            print(f"  FAILED after {time.monotonic() - began:.1f} s; again: "
+                  f"{sys.argv[0]} {name}", file=sys.stderr, flush=True)
+        finally:
+            mesh.stop_all()
+        if name not in failed and not os.environ.get("WEFT_TEST_KEEP"):
+            shutil.rmtree(directory)
+    sys.exit(1 if failed else 0)
