@@ -34,43 +34,43 @@ extern "C" {
 /* ------------------------------------------------------------------------------------------ */
 /* Errors. Numbers are fixed for ever: they travel on the wire (docs/protocol.md, Error codes). */
 
-#define WEFT_ERRORS(X)                                                                        \
-    X(WEFT_OK, 0, "success")                                                                  \
-    X(WEFT_E_NOMEM, 1, "out of memory")                                                       \
-    X(WEFT_E_PROTO, 2, "peer broke the protocol")                                             \
-    X(WEFT_E_STORE, 3, "database could not be read or written")                               \
-    X(WEFT_E_FULL, 4, "a configured limit or the disk is full")                               \
-    X(WEFT_E_AGAIN, 5, "nothing to do now, try again later")                                  \
-    X(WEFT_E_TIMEOUT, 6, "time ran out")                                                      \
-    X(WEFT_E_USAGE, 7, "wrong use of the command line")                                       \
-    X(WEFT_E_HELP, 8, "help was asked for and printed")                                       \
-    X(WEFT_E_ARG, 9, "argument out of range")                                                 \
-    X(WEFT_E_BAD_TYPE, 10, "event type does not match the grammar")                           \
-    X(WEFT_E_BAD_FILTER, 11, "filter does not match the grammar")                             \
-    X(WEFT_E_BAD_EVENT, 12, "event is malformed")                                             \
-    X(WEFT_E_TOO_BIG, 13, "beyond a limit of the protocol")                                   \
-    X(WEFT_E_VERSION, 14, "no protocol version in common")                                    \
-    X(WEFT_E_OTHER_LOG, 15, "position belongs to another log")                                \
-    X(WEFT_E_LOG_BEHIND, 16, "log is behind the position: restored from an old copy?")        \
-    X(WEFT_E_FORKED, 17, "log has another history than the position: forked")                 \
-    X(WEFT_E_GONE, 18, "position is below what the log still keeps")                          \
-    X(WEFT_E_CORRUPT, 19, "stored data is damaged")                                           \
-    X(WEFT_E_SCHEMA, 20, "database has a newer schema than this program")                     \
-    X(WEFT_E_LOCKED, 21, "in use by another process")                                         \
-    X(WEFT_E_TWIN, 22, "log knows more of this origin: old copy or twin of this database")    \
-    X(WEFT_E_BUS_LOST, 23, "log has lost acknowledged events that the outbox no longer has")  \
-    X(WEFT_E_UNREACHABLE, 24, "bus does not answer")                                          \
-    X(WEFT_E_IO, 25, "operating system refused")                                              \
-    X(WEFT_E_NEW_FILTER, 26, "filter is new on a database that has a position")               \
-    X(WEFT_E_PARKED_FULL, 27, "too many parked events")                                       \
-    X(WEFT_E_HANDLER, 28, "handler failed")                                                   \
-    X(WEFT_E_JSON, 29, "JSON has no msgpack form, or the other way round")                    \
-    X(WEFT_E_NOT_FOUND, 30, "not there")                                                      \
-    X(WEFT_E_STATE, 31, "call is not allowed in this state")                                  \
-    X(WEFT_E_INTERRUPTED, 32, "interrupted")                                                  \
-    X(WEFT_E_NOT_ACCEPTING, 33, "bus accepts no events now")                                  \
-    X(WEFT_E_BOOT, 34, "bus has been restarted: HELLO first")                                 \
-    X(WEFT_E_BAD_FIELD, 35, "message has an unknown, doubled, missing or malformed field")    \
+#define WEFT_ERRORS(X)                                                                       \
+    X(WEFT_OK, 0, "success")                                                                 \
+    X(WEFT_E_NOMEM, 1, "out of memory")                                                      \
+    X(WEFT_E_PROTO, 2, "peer broke the protocol")                                            \
+    X(WEFT_E_STORE, 3, "database could not be read or written")                              \
+    X(WEFT_E_FULL, 4, "a configured limit or the disk is full")                              \
+    X(WEFT_E_AGAIN, 5, "nothing to do now, try again later")                                 \
+    X(WEFT_E_TIMEOUT, 6, "time ran out")                                                     \
+    X(WEFT_E_USAGE, 7, "wrong use of the command line")                                      \
+    X(WEFT_E_HELP, 8, "help was asked for and printed")                                      \
+    X(WEFT_E_ARG, 9, "argument out of range")                                                \
+    X(WEFT_E_BAD_TYPE, 10, "event type does not match the grammar")                          \
+    X(WEFT_E_BAD_FILTER, 11, "filter does not match the grammar")                            \
+    X(WEFT_E_BAD_EVENT, 12, "event is malformed")                                            \
+    X(WEFT_E_TOO_BIG, 13, "beyond a limit of the protocol")                                  \
+    X(WEFT_E_VERSION, 14, "no protocol version in common")                                   \
+    X(WEFT_E_OTHER_LOG, 15, "position belongs to another log")                               \
+    X(WEFT_E_LOG_BEHIND, 16, "log is behind the position: restored from an old copy?")       \
+    X(WEFT_E_FORKED, 17, "log has another history than the position: forked")                \
+    X(WEFT_E_GONE, 18, "position is below what the log still keeps")                         \
+    X(WEFT_E_CORRUPT, 19, "stored data is damaged")                                          \
+    X(WEFT_E_SCHEMA, 20, "database has a newer schema than this program")                    \
+    X(WEFT_E_LOCKED, 21, "in use by another process")                                        \
+    X(WEFT_E_TWIN, 22, "log knows more of this origin: old copy or twin of this database")   \
+    X(WEFT_E_BUS_LOST, 23, "log has lost acknowledged events that the outbox no longer has") \
+    X(WEFT_E_UNREACHABLE, 24, "bus does not answer")                                         \
+    X(WEFT_E_IO, 25, "operating system refused")                                             \
+    X(WEFT_E_NEW_FILTER, 26, "filter is new on a database that has a position")              \
+    X(WEFT_E_PARKED_FULL, 27, "too many parked events")                                      \
+    X(WEFT_E_HANDLER, 28, "handler failed")                                                  \
+    X(WEFT_E_JSON, 29, "JSON has no msgpack form, or the other way round")                   \
+    X(WEFT_E_NOT_FOUND, 30, "not there")                                                     \
+    X(WEFT_E_STATE, 31, "call is not allowed in this state")                                 \
+    X(WEFT_E_INTERRUPTED, 32, "interrupted")                                                 \
+    X(WEFT_E_NOT_ACCEPTING, 33, "bus accepts no events now")                                 \
+    X(WEFT_E_BOOT, 34, "bus has been restarted: HELLO first")                                \
+    X(WEFT_E_BAD_FIELD, 35, "message has an unknown, doubled, missing or malformed field")   \
     X(WEFT_E_BAD_COMMAND, 36, "unknown control command")
 
 #define X(name, number, text) name = number,
@@ -115,20 +115,20 @@ typedef struct {
 /* An event as a reader gets it. Pointers stay valid as long as the batch or call it came in. */
 typedef struct {
     weft_position_t position;
-    uint64_t chain;            /* of the log up to and with this event */
-    int64_t stored_us;         /* Unix time in µs at which the bus stored it; never goes back */
-    const char *type;          /* dotted name */
-    weft_uuid_t origin;        /* the outbox or publisher that emitted it */
-    weft_sequence_t sequence;  /* place within origin; 0: fire-and-forget */
-    int64_t time_us;           /* Unix time in µs at which it was emitted */
-    const char *source;        /* name of the service, for people */
-    const char *subject;       /* what it is about, "post/42"; "" if none */
-    weft_position_t cause;     /* the event that was being handled; 0 if none */
+    uint64_t chain;             /* of the log up to and with this event */
+    int64_t stored_us;          /* Unix time in µs at which the bus stored it; never goes back */
+    const char *type;           /* dotted name */
+    weft_uuid_t origin;         /* the outbox or publisher that emitted it */
+    weft_sequence_t sequence;   /* place within origin; 0: fire-and-forget */
+    int64_t time_us;            /* Unix time in µs at which it was emitted */
+    const char *source;         /* name of the service, for people */
+    const char *subject;        /* what it is about, "post/42"; "" if none */
+    weft_position_t cause;      /* the event that was being handled; 0 if none */
     const uint8_t *traceparent; /* WEFT_TRACEPARENT_BYTES bytes, or NULL */
-    const void *data;          /* exactly one msgpack value */
-    size_t data_size;          /* bytes */
-    const void *raw;           /* the whole event as on the wire */
-    size_t raw_size;           /* bytes */
+    const void *data;           /* exactly one msgpack value */
+    size_t data_size;           /* bytes */
+    const void *raw;            /* the whole event as on the wire */
+    size_t raw_size;            /* bytes */
 } weft_event_t;
 
 /* ------------------------------------------------------------------------------------------ */
@@ -205,14 +205,14 @@ typedef enum {
 } weft_start_t;
 
 typedef struct {
-    size_t size;                 /* set by weft_sub_config_init */
-    const char *bus;             /* control endpoint; default tcp://127.0.0.1:7600 */
-    const char *name;            /* name for people in the bus' list of peers; default "weft" */
-    const char *const *filters;  /* "comment.created", "comment.*", "comment.>", ">" */
-    size_t filters_count;        /* 0..256; 0 means ">" */
-    weft_start_t start;          /* default WEFT_START_BEGINNING */
-    weft_resume_t resume;        /* for WEFT_START_RESUME and WEFT_START_POSITION */
-    void *zmq_context;           /* a ZeroMQ context to share (needed for inproc), or NULL */
+    size_t size;                /* set by weft_sub_config_init */
+    const char *bus;            /* control endpoint; default tcp://127.0.0.1:7600 */
+    const char *name;           /* name for people in the bus' list of peers; default "weft" */
+    const char *const *filters; /* "comment.created", "comment.*", "comment.>", ">" */
+    size_t filters_count;       /* 0..256; 0 means ">" */
+    weft_start_t start;         /* default WEFT_START_BEGINNING */
+    weft_resume_t resume;       /* for WEFT_START_RESUME and WEFT_START_POSITION */
+    void *zmq_context;          /* a ZeroMQ context to share (needed for inproc), or NULL */
 } weft_sub_config_t;
 
 WEFT_API void weft_sub_config_init(weft_sub_config_t *config);
@@ -286,7 +286,8 @@ WEFT_API void weft_service_destroy(weft_service_t **self_p);
  * in a transaction of its own. Append new steps, never change old ones. Tables that start with
  * "weft_" belong to the library. Call before weft_service_run.
  * Returns WEFT_OK, WEFT_E_STORE, WEFT_E_SCHEMA (the database has more steps than count). */
-WEFT_API weft_err_t weft_service_schema(weft_service_t *self, const char *const *steps, size_t count);
+WEFT_API weft_err_t weft_service_schema(weft_service_t *self, const char *const *steps,
+                                        size_t count);
 
 /* Handle one event. Runs inside the transaction that also moves the position. Do not begin or end
  * transactions, do not block. Anything but WEFT_OK rolls back what it did; the event is tried again
@@ -311,7 +312,8 @@ WEFT_API weft_err_t weft_service_announce(weft_service_t *self, const char *key,
  * Returns what fn returned, WEFT_E_STORE or WEFT_E_FULL (disk). Not from within a transaction
  * (WEFT_E_STATE). */
 typedef weft_err_t (*weft_transaction_fn)(weft_tx_t *tx, void *arg);
-WEFT_API weft_err_t weft_service_transaction(weft_service_t *self, weft_transaction_fn fn, void *arg);
+WEFT_API weft_err_t weft_service_transaction(weft_service_t *self, weft_transaction_fn fn,
+                                             void *arg);
 /* The service's database, for reads outside a transaction and for preparing statements.
  * Owned by self; SQLite handle in WAL mode with synchronous=FULL. */
 WEFT_API struct sqlite3 *weft_service_db(weft_service_t *self);
@@ -340,20 +342,21 @@ WEFT_API void weft_service_timer_end(weft_service_t *self, int id);
 WEFT_API weft_err_t weft_service_after_apply(weft_service_t *self, weft_timer_fn fn, void *arg);
 
 typedef struct {
-    weft_sub_info_t sub;         /* where the reading end stands */
-    weft_position_t stored;      /* position in the database */
-    uint64_t applied_catch_up;   /* events applied since the start that came by catch-up */
-    uint64_t applied_live;       /* events applied since the start that came live */
-    uint64_t outbox;             /* events emitted and not yet acknowledged */
-    uint64_t parked;             /* rows in weft_parked */
-    weft_err_t publisher;        /* WEFT_OK, or why the publisher stopped */
+    weft_sub_info_t sub;       /* where the reading end stands */
+    weft_position_t stored;    /* position in the database */
+    uint64_t applied_catch_up; /* events applied since the start that came by catch-up */
+    uint64_t applied_live;     /* events applied since the start that came live */
+    uint64_t outbox;           /* events emitted and not yet acknowledged */
+    uint64_t parked;           /* rows in weft_parked */
+    weft_err_t publisher;      /* WEFT_OK, or why the publisher stopped */
 } weft_service_info_t;
 WEFT_API void weft_service_info(weft_service_t *self, weft_service_info_t *info);
 
 /* Work off the parked events of a subject in order (NULL: of all subjects), each applied and deleted
  * in one transaction; a subject's first failure ends its turn. done out: rows worked off. May be NULL.
  * Returns WEFT_OK, WEFT_E_HANDLER (some remain), WEFT_E_STORE. */
-WEFT_API weft_err_t weft_service_retry_parked(weft_service_t *self, const char *subject, uint64_t *done);
+WEFT_API weft_err_t weft_service_retry_parked(weft_service_t *self, const char *subject,
+                                              uint64_t *done);
 
 /* ------------------------------------------------------------------------------------------ */
 /* Status */
@@ -376,8 +379,8 @@ WEFT_API weft_err_t weft_bus_status(const char *bus, int timeout_ms, char **json
 WEFT_API weft_err_t weft_json_to_msgpack(const char *json, size_t json_size, void **out,
                                          size_t *out_size, char *reason, size_t reason_size);
 /* One msgpack value to one line of JSON, terminated by NUL. Errors as above. */
-WEFT_API weft_err_t weft_msgpack_to_json(const void *data, size_t data_size, char **out, char *reason,
-                                         size_t reason_size);
+WEFT_API weft_err_t weft_msgpack_to_json(const void *data, size_t data_size, char **out,
+                                         char *reason, size_t reason_size);
 
 #ifdef __cplusplus
 }

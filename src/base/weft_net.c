@@ -38,7 +38,8 @@ weft_err_t weft_endpoint_check(const char *endpoint, const char **reason) {
         if (s_port(endpoint, &colon) < 0) *reason = "want tcp://HOST:PORT with a port up to 65533";
     } else if (s_starts(endpoint, "ipc://")) {
         if (endpoint[6] == '\0') *reason = "want ipc://PATH";
-        if (strlen(endpoint + 6) + 4 > 107) *reason = "ipc path is too long for a socket (103 bytes)";
+        if (strlen(endpoint + 6) + 4 > 107)
+            *reason = "ipc path is too long for a socket (103 bytes)";
     } else if (s_starts(endpoint, "inproc://")) {
         if (endpoint[9] == '\0') *reason = "want inproc://NAME";
     } else {
@@ -78,8 +79,8 @@ weft_err_t weft_endpoint_reach(char out[WEFT_ENDPOINT_BYTES], const char *told,
          s_starts(told, "tcp://*:")) &&
         s_starts(control, "tcp://") && s_port(told, &told_colon) > 0 &&
         s_port(control, &control_colon) >= 0)
-        size = snprintf(out, WEFT_ENDPOINT_BYTES, "%.*s%s", (int) (control_colon - control), control,
-                        told_colon);
+        size = snprintf(out, WEFT_ENDPOINT_BYTES, "%.*s%s", (int) (control_colon - control),
+                        control, told_colon);
     else
         size = snprintf(out, WEFT_ENDPOINT_BYTES, "%s", told);
     return size > 0 && size < (int) WEFT_ENDPOINT_BYTES ? WEFT_OK : WEFT_E_ARG;

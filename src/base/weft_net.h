@@ -18,9 +18,11 @@ weft_err_t weft_endpoint_check(const char *endpoint, const char **reason);
 /* Does only this machine reach it? */
 bool weft_endpoint_local(const char *endpoint);
 /* The endpoint to bind for one of the three: port + 0, 1, 2 (port 0: any), path + "", ".fan", ".in". */
-weft_err_t weft_endpoint_derive(char out[WEFT_ENDPOINT_BYTES], const char *endpoint, weft_port_t port);
+weft_err_t weft_endpoint_derive(char out[WEFT_ENDPOINT_BYTES], const char *endpoint,
+                                weft_port_t port);
 /* The endpoint to connect to: a wildcard host in what the bus told is replaced by the control's. */
-weft_err_t weft_endpoint_reach(char out[WEFT_ENDPOINT_BYTES], const char *told, const char *control);
+weft_err_t weft_endpoint_reach(char out[WEFT_ENDPOINT_BYTES], const char *told,
+                               const char *control);
 
 /* A socket with: LINGER 0, the given HWM (messages; 0: none) both ways, MAXMSGSIZE, IPV6,
  * heartbeats (C4), and for connecting ones reconnection from 100 ms up to 1 s. NULL: see errno. */

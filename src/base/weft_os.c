@@ -104,7 +104,8 @@ weft_err_t weft_os_lock(int *out, const char *path, long *pid) {
     }
     int size = snprintf(text, sizeof text, "%ld\n", (long) getpid());
     if (ftruncate(fd, 0) != 0 || pwrite(fd, text, (size_t) size, 0) != size) {
-        int keep = errno; /* a full disk must not keep a service from starting: the pid is for people */
+        int keep =
+            errno; /* a full disk must not keep a service from starting: the pid is for people */
         if (keep != ENOSPC && keep != EDQUOT) {
             close(fd);
             errno = keep;

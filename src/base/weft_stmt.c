@@ -36,13 +36,15 @@ static weft_err_t s_set_up(sqlite3 *db, weft_db_mode_t mode, bool full, unsigned
     sqlite3_extended_result_codes(db, 1);
     weft_err_t rc = WEFT_OK;
     if (mode == WEFT_DB_CREATE) {
-        snprintf(sql, sizeof sql, "PRAGMA page_size=%u; PRAGMA journal_mode=WAL; PRAGMA synchronous=%s;",
-                 page_size, full ? "FULL" : "NORMAL");
+        snprintf(sql, sizeof sql,
+                 "PRAGMA page_size=%u; PRAGMA journal_mode=WAL; PRAGMA synchronous=%s;", page_size,
+                 full ? "FULL" : "NORMAL");
         rc = weft_db_exec(db, sql);
     }
     if (rc == WEFT_OK)
-        rc = weft_db_exec(db, "PRAGMA foreign_keys=ON; PRAGMA trusted_schema=OFF;"
-                              "SELECT count(*) FROM sqlite_schema;"); /* reads page 1: is it a database? */
+        rc = weft_db_exec(
+            db, "PRAGMA foreign_keys=ON; PRAGMA trusted_schema=OFF;"
+                "SELECT count(*) FROM sqlite_schema;"); /* reads page 1: is it a database? */
     return rc;
 }
 
@@ -55,8 +57,8 @@ weft_err_t weft_db_open(sqlite3 **out, const char *path, weft_db_mode_t mode, bo
     int sql = sqlite3_open_v2(path, &db, flags | SQLITE_OPEN_NOMUTEX, NULL);
     weft_err_t rc = sql == SQLITE_OK ? s_set_up(db, mode, full, page_size) : weft_db_error(db, sql);
     if (rc != WEFT_OK) {
-        weft_diag(WEFT_DIAG_ERROR, "db.open", "error=%s path=\"%s\" sqlite=\"%s\"", weft_err_name(rc),
-                  path, db ? sqlite3_errmsg(db) : sqlite3_errstr(sql));
+        weft_diag(WEFT_DIAG_ERROR, "db.open", "error=%s path=\"%s\" sqlite=\"%s\"",
+                  weft_err_name(rc), path, db ? sqlite3_errmsg(db) : sqlite3_errstr(sql));
         sqlite3_close(db);
         return rc;
     }
@@ -73,7 +75,8 @@ weft_err_t weft_stmt_prepare(weft_stmt_t *self, sqlite3 *db, const char *sql) {
     *self = (weft_stmt_t){0};
     int rc = sqlite3_prepare_v3(db, sql, -1, SQLITE_PREPARE_PERSISTENT, &self->stmt, NULL);
     if (rc != SQLITE_OK)
-        weft_diag(WEFT_DIAG_ERROR, "db.prepare", "sql=\"%s\" sqlite=\"%s\"", sql, sqlite3_errmsg(db));
+        weft_diag(WEFT_DIAG_ERROR, "db.prepare", "sql=\"%s\" sqlite=\"%s\"", sql,
+                  sqlite3_errmsg(db));
     return weft_db_error(db, rc);
 }
 

@@ -39,7 +39,8 @@ void weft_stmt_free(weft_stmt_t *self);
 void weft_stmt_bind_int(weft_stmt_t *self, int at, int64_t value);
 void weft_stmt_bind_bits(weft_stmt_t *self, int at, uint64_t value); /* all 64 bits, as they are */
 void weft_stmt_bind_text(weft_stmt_t *self, int at, const char *text, size_t size);
-void weft_stmt_bind_blob(weft_stmt_t *self, int at, const void *bytes, size_t size); /* NULL bytes: NULL */
+void weft_stmt_bind_blob(weft_stmt_t *self, int at, const void *bytes,
+                         size_t size); /* NULL bytes: NULL */
 void weft_stmt_bind_null(weft_stmt_t *self, int at);
 
 /* True: there is a row. False: no more, or an error kept for weft_stmt_done. */

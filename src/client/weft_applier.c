@@ -75,8 +75,8 @@ static weft_err_t s_load_parked(weft_applier_t *self) {
     return weft_service_store_subjects(self->store, s_add_subject, self);
 }
 
-weft_err_t weft_applier_new(weft_applier_t **out, weft_service_store_t *store, weft_outbox_t *outbox,
-                            unsigned park_after) {
+weft_err_t weft_applier_new(weft_applier_t **out, weft_service_store_t *store,
+                            weft_outbox_t *outbox, unsigned park_after) {
     weft_applier_t *self = calloc(1, sizeof *self);
     if (!self) return WEFT_E_NOMEM;
     self->store = store;
@@ -104,15 +104,16 @@ void weft_applier_destroy(weft_applier_t **self_p) {
     *self_p = NULL;
 }
 
-weft_err_t weft_applier_on(weft_applier_t *self, const char *filter, weft_handler_fn fn, void *arg) {
+weft_err_t weft_applier_on(weft_applier_t *self, const char *filter, weft_handler_fn fn,
+                           void *arg) {
     weft_err_t rc = weft_filter_check(filter, strlen(filter));
     if (rc != WEFT_OK) return rc;
     bool known = false;
     for (size_t i = 0; i < self->filters_count && !known; i++)
         known = strcmp(self->filters[i], filter) == 0;
     if (!known && self->filters_count == WEFT_FILTERS_MAX) return WEFT_E_TOO_BIG;
-    weft_handler_t *handlers =
-        realloc(self->handlers, (self->handlers_count + 1) * sizeof *handlers);
+    weft_handler_t *handlers = realloc(self->handlers,
+                                       (self->handlers_count + 1) * sizeof *handlers);
     if (!handlers) return WEFT_E_NOMEM;
     self->handlers = handlers;
     char *copy = strdup(filter);
@@ -281,7 +282,8 @@ static weft_err_t s_run_fast(weft_applier_t *self) {
     for (size_t i = self->at; i < self->batch.count; i++) {
         rc = s_event(self, &self->batch.events[i]);
         if (rc == WEFT_OK) continue;
-        if (rc != WEFT_E_PARKED_FULL) rc = s_is_disk_trouble(self, rc) ? WEFT_E_STORE : WEFT_E_HANDLER;
+        if (rc != WEFT_E_PARKED_FULL)
+            rc = s_is_disk_trouble(self, rc) ? WEFT_E_STORE : WEFT_E_HANDLER;
         s_rollback(self);
         return rc;
     }
@@ -353,8 +355,9 @@ static weft_err_t s_park_at(weft_applier_t *self) {
     }
     rc = s_commit(self);
     if (rc != WEFT_OK) return rc;
-    weft_diag(WEFT_DIAG_ERROR, "service.parked", "position=%llu type=%s subject=\"%s\" reason=\"%s\"",
-              (unsigned long long) event->position.value, event->type, event->subject, self->reason);
+    weft_diag(
+        WEFT_DIAG_ERROR, "service.parked", "position=%llu type=%s subject=\"%s\" reason=\"%s\"",
+        (unsigned long long) event->position.value, event->type, event->subject, self->reason);
     if (size && !weft_map_get(self->parked_subjects, event->subject, size) &&
         !weft_map_put(self->parked_subjects, event->subject, size, self))
         return WEFT_E_NOMEM; /* the row is there: after a restart the subject is parked */
@@ -382,7 +385,8 @@ static bool s_pass(weft_applier_t *self, int64_t now_ms) {
     if (self->lazy.position.value == self->stored.position.value) self->lazy_since_ms = now_ms;
     self->lazy = self->batch.next;
     self->busy = false;
-    if (now_ms - self->lazy_since_ms >= LAZY_MS) (void) weft_applier_flush(self); /* or the next time */
+    if (now_ms - self->lazy_since_ms >= LAZY_MS)
+        (void) weft_applier_flush(self); /* or the next time */
     return true;
 }
 

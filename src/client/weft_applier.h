@@ -17,8 +17,8 @@
 typedef struct weft_applier weft_applier_t;
 
 /* Neither store nor outbox is owned. WEFT_OK, WEFT_E_NOMEM, WEFT_E_STORE. */
-weft_err_t weft_applier_new(weft_applier_t **out, weft_service_store_t *store, weft_outbox_t *outbox,
-                            unsigned park_after);
+weft_err_t weft_applier_new(weft_applier_t **out, weft_service_store_t *store,
+                            weft_outbox_t *outbox, unsigned park_after);
 void weft_applier_destroy(weft_applier_t **self_p);
 
 weft_err_t weft_applier_on(weft_applier_t *self, const char *filter, weft_handler_fn fn, void *arg);

@@ -88,7 +88,8 @@ static json_t *s_tagged(const char *tag, const char *text) {
     return object;
 }
 
-static weft_err_t s_read_text(const weft_json_job_t *job, const char *text, size_t size, json_t **out) {
+static weft_err_t s_read_text(const weft_json_job_t *job, const char *text, size_t size,
+                              json_t **out) {
     if (memchr(text, '\0', size)) return s_refuse(job, WEFT_E_JSON, "text holds U+0000");
     *out = json_stringn(text, size);
     return *out ? WEFT_OK : s_refuse(job, WEFT_E_JSON, "text is not UTF-8");
@@ -130,7 +131,8 @@ static weft_err_t s_read_array(const weft_json_job_t *job, weft_mp_t *r, uint32_
     return WEFT_OK;
 }
 
-static weft_err_t s_read_pair(const weft_json_job_t *job, weft_mp_t *r, unsigned depth, json_t *object) {
+static weft_err_t s_read_pair(const weft_json_job_t *job, weft_mp_t *r, unsigned depth,
+                              json_t *object) {
     const char *text;
     size_t size;
     json_t *value = NULL;
@@ -151,8 +153,8 @@ static weft_err_t s_read_pair(const weft_json_job_t *job, weft_mp_t *r, unsigned
     return rc;
 }
 
-static weft_err_t s_read_map(const weft_json_job_t *job, weft_mp_t *r, uint32_t count, unsigned depth,
-                             json_t **out) {
+static weft_err_t s_read_map(const weft_json_job_t *job, weft_mp_t *r, uint32_t count,
+                             unsigned depth, json_t **out) {
     json_t *object = json_object();
     if (!object) return WEFT_E_NOMEM;
     for (uint32_t i = 0; i < count; i++) {
@@ -261,13 +263,15 @@ static weft_err_t s_write_tagged(const weft_json_job_t *job, weft_buf_t *w, cons
                 return WEFT_OK;
             }
         }
-        return s_refuse(job, WEFT_E_JSON, "$uint wants decimal digits up to 2^64-1 and stands alone");
+        return s_refuse(job, WEFT_E_JSON,
+                        "$uint wants decimal digits up to 2^64-1 and stands alone");
     }
     *handled = false;
     return WEFT_OK;
 }
 
-static weft_err_t s_write(const weft_json_job_t *job, weft_buf_t *w, const json_t *json, unsigned depth);
+static weft_err_t s_write(const weft_json_job_t *job, weft_buf_t *w, const json_t *json,
+                          unsigned depth);
 
 static weft_err_t s_write_object(const weft_json_job_t *job, weft_buf_t *w, const json_t *object,
                                  unsigned depth) {
@@ -329,7 +333,8 @@ weft_err_t weft_json_to_msgpack(const char *text, size_t size, void **out, size_
     json_t *json = json_loadb(text, size, JSON_DECODE_ANY | JSON_REJECT_DUPLICATES, &error);
     if (!json) {
         if (reason && reason_size)
-            snprintf(reason, reason_size, "line %d column %d: %s", error.line, error.column, error.text);
+            snprintf(reason, reason_size, "line %d column %d: %s", error.line, error.column,
+                     error.text);
         return WEFT_E_JSON;
     }
     weft_buf_t w;

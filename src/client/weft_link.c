@@ -30,7 +30,8 @@ weft_err_t weft_link_open(weft_link_t *self, const char *endpoint, void *context
     const char *reason;
     *self = (weft_link_t){.epoll_fd = -1, .timer_fd = -1};
     if (weft_endpoint_check(endpoint, &reason) != WEFT_OK) {
-        weft_diag(WEFT_DIAG_ERROR, "link.endpoint", "endpoint=\"%s\" reason=\"%s\"", endpoint, reason);
+        weft_diag(WEFT_DIAG_ERROR, "link.endpoint", "endpoint=\"%s\" reason=\"%s\"", endpoint,
+                  reason);
         return WEFT_E_ARG;
     }
     memcpy(self->endpoint, endpoint, strlen(endpoint) + 1);
@@ -61,7 +62,8 @@ void weft_link_close(weft_link_t *self) {
 
 void *weft_link_socket(weft_link_t *self, int type, int hwm, bool immediate) {
     void *socket = weft_net_socket(self->context, type, hwm);
-    int on = immediate; /* queue only where a connection stands: nothing piles up for a bus that is away */
+    int on =
+        immediate; /* queue only where a connection stands: nothing piles up for a bus that is away */
     if (!socket) return NULL;
     if (zmq_setsockopt(socket, ZMQ_IMMEDIATE, &on, sizeof on) == 0 && s_watch(self, s_fd(socket)))
         return socket;

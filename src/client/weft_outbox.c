@@ -71,7 +71,8 @@ static bool s_read(void *arg, uint64_t sequence, weft_relay_event_t *out) {
     return true;
 fail:
     self->reading = 0;
-    weft_diag(WEFT_DIAG_ERROR, "outbox.read", "sequence=%llu reason=\"row is missing or unreadable\"",
+    weft_diag(WEFT_DIAG_ERROR, "outbox.read",
+              "sequence=%llu reason=\"row is missing or unreadable\"",
               (unsigned long long) sequence);
     (void) weft_stmt_done(&self->read);
     return false;

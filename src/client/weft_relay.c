@@ -93,8 +93,8 @@ static weft_err_t s_connect(weft_relay_t *self, const weft_welcome_t *welcome) {
         zmq_setsockopt(self->ingest, ZMQ_XPUB_NODROP, &on, sizeof on) != 0 ||
         zmq_setsockopt(self->acks, ZMQ_SUBSCRIBE, self->topic, WEFT_TOPIC_ACK_BYTES) != 0 ||
         zmq_connect(self->acks, fanout) != 0 || zmq_connect(self->ingest, ingest) != 0) {
-        weft_diag(WEFT_DIAG_ERROR, "relay.connect", "fanout=\"%s\" ingest=\"%s\" reason=\"%s\"", fanout,
-                  ingest, zmq_strerror(errno));
+        weft_diag(WEFT_DIAG_ERROR, "relay.connect", "fanout=\"%s\" ingest=\"%s\" reason=\"%s\"",
+                  fanout, ingest, zmq_strerror(errno));
         return WEFT_E_IO;
     }
     return WEFT_OK;
@@ -113,11 +113,13 @@ static void s_on_reply(weft_relay_t *self, weft_command_t command, zmq_msg_t *bo
     } else if (command == WEFT_COMMAND_ERROR) {
         weft_error_t error;
         weft_err_t rc = weft_error_decode(zmq_msg_data(body), zmq_msg_size(body), &error);
-        if (rc == WEFT_E_VERSION) error.code = rc;
-        else if (rc != WEFT_OK) return;
+        if (rc == WEFT_E_VERSION)
+            error.code = rc;
+        else if (rc != WEFT_OK)
+            return;
         weft_diag(WEFT_DIAG_WARN, "relay.refused", "bus=\"%s\" error=%s text=\"%.*s\"",
-                  self->link.endpoint, weft_err_name((weft_err_t) error.code), (int) error.text.size,
-                  error.text.data);
+                  self->link.endpoint, weft_err_name((weft_err_t) error.code),
+                  (int) error.text.size, error.text.data);
         weft_publisher_error(self->publisher, now, &error);
     }
 }
@@ -236,13 +238,13 @@ weft_err_t weft_relay_step(weft_relay_t *self) {
         more = false;
         while (s_act(self)) more = true;
         (void) s_flush(self); /* a blocked group is sent again after a pause */
-    } while (more); /* sending may have taken in what the descriptor no longer shows */
+    } while (more);           /* sending may have taken in what the descriptor no longer shows */
     weft_link_arm(&self->link, weft_publisher_deadline(self->publisher));
     weft_err_t stopped = weft_publisher_stopped(self->publisher);
     if (stopped != self->told) {
         self->told = stopped;
-        weft_diag(WEFT_DIAG_ERROR, "relay.stopped", "source=\"%s\" error=%s text=\"%s\"", self->name,
-                  weft_err_name(stopped), weft_err_text(stopped));
+        weft_diag(WEFT_DIAG_ERROR, "relay.stopped", "source=\"%s\" error=%s text=\"%s\"",
+                  self->name, weft_err_name(stopped), weft_err_text(stopped));
     }
     return stopped;
 }

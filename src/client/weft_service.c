@@ -41,14 +41,15 @@ struct weft_service {
     weft_applier_t *applier;
     weft_sub_t *sub;
     const char *bus, *data, *filter_from, *park_after;
-    const char *backfill;      /* filter that is brought up to date now; NULL: the service's own stream */
-    weft_position_t limit;     /* its end */
+    const char
+        *backfill; /* filter that is brought up to date now; NULL: the service's own stream */
+    weft_position_t limit; /* its end */
     bool sub_polled;
-    int work_fd;               /* readable: go on applying */
+    int work_fd; /* readable: go on applying */
     int signal_fd;
-    int again_timer;           /* zloop's id; 0: none */
+    int again_timer; /* zloop's id; 0: none */
     int64_t report_at_ms;
-    uint64_t told_catch_up;    /* applied_catch_up at the last diag line */
+    uint64_t told_catch_up; /* applied_catch_up at the last diag line */
     weft_buf_t announced;
     weft_watch_t **watches;
     size_t watches_count;
@@ -72,9 +73,8 @@ static weft_err_t s_parse(weft_service_t *self, int argc, char **argv, const wef
          &self->filter_from},
         {"park-after", "N", "attempts before a failing event is parked", "5", &self->park_after},
     };
-    weft_err_t rc =
-        weft_options_parse(self->name, "A weft service.", argc, argv, own,
-                           sizeof own / sizeof *own, more, more_count);
+    weft_err_t rc = weft_options_parse(self->name, "A weft service.", argc, argv, own,
+                                       sizeof own / sizeof *own, more, more_count);
     if (rc != WEFT_OK) return rc;
     const char *reason = "";
     if (weft_endpoint_check(self->bus, &reason) != WEFT_OK) {
@@ -83,7 +83,8 @@ static weft_err_t s_parse(weft_service_t *self, int argc, char **argv, const wef
     }
     if (self->filter_from && strcmp(self->filter_from, "start") != 0 &&
         strcmp(self->filter_from, "now") != 0) {
-        fprintf(stderr, "%s: --filter-from '%s': want start or now\n", self->name, self->filter_from);
+        fprintf(stderr, "%s: --filter-from '%s': want start or now\n", self->name,
+                self->filter_from);
         return WEFT_E_USAGE;
     }
     if (!weft_options_number(self->park_after, 1, 1000000, &number)) {
@@ -97,7 +98,8 @@ static weft_err_t s_parse(weft_service_t *self, int argc, char **argv, const wef
 static bool s_name_ok(const char *name) {
     size_t size = strlen(name);
     if (!size || size > WEFT_SOURCE_BYTES_MAX) return false;
-    return strspn(name, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-.") == size;
+    return strspn(name, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-.") ==
+           size;
 }
 
 static weft_err_t s_open(weft_service_t *self) {
@@ -161,7 +163,8 @@ weft_err_t weft_service_schema(weft_service_t *self, const char *const *steps, s
     return weft_service_store_schema(&self->store, steps, count);
 }
 
-weft_err_t weft_service_on(weft_service_t *self, const char *filter, weft_handler_fn fn, void *arg) {
+weft_err_t weft_service_on(weft_service_t *self, const char *filter, weft_handler_fn fn,
+                           void *arg) {
     if (self->running) return WEFT_E_STATE;
     return weft_applier_on(self->applier, filter, fn, arg);
 }
@@ -283,8 +286,8 @@ static int s_on_timer(zloop_t *loop, int id, void *arg) {
 
 weft_err_t weft_service_timer(weft_service_t *self, unsigned delay_ms, unsigned times,
                               weft_timer_fn fn, void *arg, int *id) {
-    weft_watch_t *watch =
-        s_watch(self, (weft_watch_t){.id = -1, .on_timer = fn, .arg = arg, .times = times});
+    weft_watch_t *watch = s_watch(
+        self, (weft_watch_t){.id = -1, .on_timer = fn, .arg = arg, .times = times});
     if (!watch) return WEFT_E_NOMEM;
     int timer = zloop_timer(self->loop, delay_ms, times, s_on_timer, watch);
     watch->id = timer;
@@ -342,7 +345,8 @@ static bool s_apply(weft_service_t *self) {
     if (rc == WEFT_E_AGAIN) {
         s_poll_sub(self, false);
         if (!self->again_timer)
-            self->again_timer = zloop_timer(self->loop, (size_t) (again_ms - now), 1, s_on_again, self);
+            self->again_timer = zloop_timer(self->loop, (size_t) (again_ms - now), 1, s_on_again,
+                                            self);
         return false;
     }
     if (rc != WEFT_OK) {
@@ -368,9 +372,9 @@ static void s_tell_joined(weft_service_t *self) {
     if (!info.sub.live || self->backfill || info.applied_catch_up == self->told_catch_up) return;
     weft_diag(WEFT_DIAG_INFO, "service.joined",
               "name=%s position=%llu head=%llu catch_up=%llu live=%llu gaps=%llu", self->name,
-              (unsigned long long) info.sub.position.value, (unsigned long long) info.sub.head.value,
-              (unsigned long long) info.applied_catch_up, (unsigned long long) info.applied_live,
-              (unsigned long long) info.sub.gaps);
+              (unsigned long long) info.sub.position.value,
+              (unsigned long long) info.sub.head.value, (unsigned long long) info.applied_catch_up,
+              (unsigned long long) info.applied_live, (unsigned long long) info.sub.gaps);
     self->told_catch_up = info.applied_catch_up;
 }
 
@@ -418,7 +422,8 @@ static int s_on_outbox(zloop_t *loop, zmq_pollitem_t *item, void *arg) {
     weft_service_t *self = arg;
     (void) loop;
     (void) item;
-    (void) weft_outbox_step(self->outbox); /* a stop shows in weft_service_info; the rest goes on (P4) */
+    (void) weft_outbox_step(
+        self->outbox); /* a stop shows in weft_service_info; the rest goes on (P4) */
     return s_goes_on(self);
 }
 
@@ -429,11 +434,12 @@ static weft_err_t s_new_filter(weft_service_t *self, const char *filter) {
     if (self->filter_from)
         return weft_service_store_filter_set(
             &self->store, filter, strcmp(self->filter_from, "start") == 0 ? &start : NULL);
-    weft_diag(WEFT_DIAG_ERROR, "service.new_filter",
-              "name=%s filter=\"%s\" database=\"%s\" reason=\"the database has a position without this"
-              " filter\" ways=\"--filter-from start: its older events first; --filter-from now: only new"
-              " ones; or stop, remove the database and let the service build it anew\"",
-              self->name, filter, self->store.path);
+    weft_diag(
+        WEFT_DIAG_ERROR, "service.new_filter",
+        "name=%s filter=\"%s\" database=\"%s\" reason=\"the database has a position without this"
+        " filter\" ways=\"--filter-from start: its older events first; --filter-from now: only new"
+        " ones; or stop, remove the database and let the service build it anew\"",
+        self->name, filter, self->store.path);
     return WEFT_E_NEW_FILTER;
 }
 
@@ -446,8 +452,9 @@ static weft_err_t s_check_filters(weft_service_t *self) {
     for (size_t i = 0; i < count && rc == WEFT_OK; i++) {
         rc = weft_service_store_filter(&self->store, filters[i], &state, &at);
         if (rc != WEFT_OK || state != WEFT_FILTER_UNKNOWN) continue;
-        rc = position.position.value ? s_new_filter(self, filters[i])
-                                     : weft_service_store_filter_set(&self->store, filters[i], NULL);
+        rc = position.position.value
+                 ? s_new_filter(self, filters[i])
+                 : weft_service_store_filter_set(&self->store, filters[i], NULL);
     }
     if (rc == WEFT_OK) rc = weft_service_store_filters_keep(&self->store, filters, count);
     return rc;
@@ -571,7 +578,8 @@ static weft_err_t s_start(weft_service_t *self, const sigset_t *signals) {
 static void s_leave(weft_service_t *self) {
     bool more = true;
     int64_t end_ms = weft_os_monotonic_ms() + LEAVE_MS;
-    (void) weft_applier_flush(self->applier); /* S6; a failure only means to look at some events again */
+    (void) weft_applier_flush(
+        self->applier); /* S6; a failure only means to look at some events again */
     while (weft_outbox_depth(self->outbox) && weft_os_monotonic_ms() < end_ms &&
            weft_outbox_stopped(self->outbox) == WEFT_OK && weft_outbox_linked(self->outbox)) {
         weft_outbox_wait(self->outbox, 50);

@@ -46,7 +46,8 @@ static weft_err_t s_meta_int(weft_service_store_t *self, const char *key, int64_
 
 static weft_err_t s_meta_set_int(weft_service_store_t *self, const char *key, int64_t value) {
     weft_stmt_t stmt;
-    weft_err_t rc = weft_stmt_prepare(&stmt, self->db, "INSERT OR REPLACE INTO weft_meta VALUES (?, ?)");
+    weft_err_t rc = weft_stmt_prepare(&stmt, self->db,
+                                      "INSERT OR REPLACE INTO weft_meta VALUES (?, ?)");
     if (rc != WEFT_OK) return rc;
     weft_stmt_bind_text(&stmt, 1, key, strlen(key));
     weft_stmt_bind_int(&stmt, 2, value);
@@ -142,7 +143,8 @@ static weft_err_t s_lock(weft_service_store_t *self, const char *dir, const char
     char *path = NULL;
     long pid = 0;
     if (weft_os_mkdir(dir) != WEFT_OK) {
-        weft_diag(WEFT_DIAG_ERROR, "service.data", "dir=\"%s\" reason=\"%s\"", dir, strerror(errno));
+        weft_diag(WEFT_DIAG_ERROR, "service.data", "dir=\"%s\" reason=\"%s\"", dir,
+                  strerror(errno));
         return WEFT_E_IO;
     }
     if (asprintf(&self->path, "%s/%s.db", dir, name) < 0) self->path = NULL;
@@ -153,7 +155,8 @@ static weft_err_t s_lock(weft_service_store_t *self, const char *dir, const char
                   "database=\"%s\" pid=%ld reason=\"another process runs on this database\"",
                   self->path, pid);
     else if (rc != WEFT_OK)
-        weft_diag(WEFT_DIAG_ERROR, "service.lock", "path=\"%s\" reason=\"%s\"", path, strerror(errno));
+        weft_diag(WEFT_DIAG_ERROR, "service.lock", "path=\"%s\" reason=\"%s\"", path,
+                  strerror(errno));
     free(path);
     return rc;
 }
@@ -198,8 +201,8 @@ weft_err_t weft_service_store_schema(weft_service_store_t *self, const char *con
         if (rc == WEFT_OK) rc = s_meta_set_int(self, "steps", (int64_t) i + 1);
         if (rc == WEFT_OK) rc = weft_db_exec(self->db, "COMMIT");
         if (rc == WEFT_OK) continue;
-        weft_diag(WEFT_DIAG_ERROR, "service.schema", "path=\"%s\" step=%zu sqlite=\"%s\"", self->path,
-                  i + 1, sqlite3_errmsg(self->db));
+        weft_diag(WEFT_DIAG_ERROR, "service.schema", "path=\"%s\" step=%zu sqlite=\"%s\"",
+                  self->path, i + 1, sqlite3_errmsg(self->db));
         (void) weft_db_exec(self->db, "ROLLBACK");
         return rc;
     }
@@ -219,8 +222,8 @@ static void s_resume(const weft_stmt_t *stmt, int column, weft_resume_t *out) {
 
 weft_err_t weft_service_store_position(weft_service_store_t *self, weft_resume_t *out) {
     weft_stmt_t stmt;
-    weft_err_t rc =
-        weft_stmt_prepare(&stmt, self->db, "SELECT log, position, chain FROM weft_position");
+    weft_err_t rc = weft_stmt_prepare(&stmt, self->db,
+                                      "SELECT log, position, chain FROM weft_position");
     if (rc != WEFT_OK) return rc;
     bool there = weft_stmt_row(&stmt);
     if (there) s_resume(&stmt, 0, out);
@@ -268,8 +271,9 @@ weft_err_t weft_service_store_filter_set(weft_service_store_t *self, const char 
 weft_err_t weft_service_store_filters_keep(weft_service_store_t *self, const char *const *filters,
                                            size_t count) {
     weft_stmt_t keep;
-    weft_err_t rc = weft_db_exec(self->db, "CREATE TEMP TABLE IF NOT EXISTS weft_keep (filter TEXT);"
-                                           "DELETE FROM weft_keep;");
+    weft_err_t rc = weft_db_exec(self->db,
+                                 "CREATE TEMP TABLE IF NOT EXISTS weft_keep (filter TEXT);"
+                                 "DELETE FROM weft_keep;");
     if (rc == WEFT_OK) rc = weft_stmt_prepare(&keep, self->db, "INSERT INTO weft_keep VALUES (?)");
     if (rc != WEFT_OK) return rc;
     for (size_t i = 0; i < count && rc == WEFT_OK; i++) {

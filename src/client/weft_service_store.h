@@ -26,7 +26,8 @@ typedef struct {
 weft_err_t weft_service_store_open(weft_service_store_t *self, const char *dir, const char *name);
 void weft_service_store_close(weft_service_store_t *self);
 /* See weft_service_schema. */
-weft_err_t weft_service_store_schema(weft_service_store_t *self, const char *const *steps, size_t count);
+weft_err_t weft_service_store_schema(weft_service_store_t *self, const char *const *steps,
+                                     size_t count);
 
 weft_err_t weft_service_store_position(weft_service_store_t *self, weft_resume_t *out);
 /* Inside a transaction. */

@@ -35,14 +35,13 @@ static json_t *s_raw(weft_bytes_t raw) {
 }
 
 static json_t *s_service(uint64_t seen_us, const weft_report_t *report) {
-    return json_pack("{s:I, s:o, s:o, s:o, s:I, s:I, s:I, s:I, s:I, s:b, s:o}", "seen",
-                     (json_int_t) seen_us, "name", s_text(report->name), "instance",
-                     s_uuid(&report->instance), "software", s_text(report->software), "position",
-                     (json_int_t) report->position, "outbox", (json_int_t) report->outbox, "parked",
-                     (json_int_t) report->parked, "applied_catch_up",
-                     (json_int_t) report->applied_catch_up, "applied_live",
-                     (json_int_t) report->applied_live, "live", report->live, "filters",
-                     s_raw(report->filters));
+    return json_pack(
+        "{s:I, s:o, s:o, s:o, s:I, s:I, s:I, s:I, s:I, s:b, s:o}", "seen", (json_int_t) seen_us,
+        "name", s_text(report->name), "instance", s_uuid(&report->instance), "software",
+        s_text(report->software), "position", (json_int_t) report->position, "outbox",
+        (json_int_t) report->outbox, "parked", (json_int_t) report->parked, "applied_catch_up",
+        (json_int_t) report->applied_catch_up, "applied_live", (json_int_t) report->applied_live,
+        "live", report->live, "filters", s_raw(report->filters));
 }
 
 typedef struct {
@@ -82,8 +81,8 @@ static weft_err_t s_state(zmq_msg_t *body, uint64_t id, char **out) {
         s_uuid(&state.log), "boot", s_hex64(state.boot), "first", (json_int_t) state.first, "head",
         (json_int_t) state.head, "chain", s_hex64(state.chain), "at", (json_int_t) state.at,
         "started", (json_int_t) state.started, "software", s_text(state.software), "fanout",
-        s_text(state.fanout), "ingest", s_text(state.ingest), "accepting", state.accepting, "reason",
-        s_text(state.reason), "counters", s_raw(state.counters), "services", services);
+        s_text(state.fanout), "ingest", s_text(state.ingest), "accepting", state.accepting,
+        "reason", s_text(state.reason), "counters", s_raw(state.counters), "services", services);
     *out = json ? json_dumps(json, JSON_COMPACT) : NULL;
     json_decref(json);
     return *out ? WEFT_OK : WEFT_E_NOMEM;

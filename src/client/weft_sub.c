@@ -12,8 +12,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define LIVE_HWM 1000        /* messages; what overflows is a gap (S5) */
-#define EMPTY_BATCH_MS 1000  /* how often a move past events of no interest is handed out */
+#define LIVE_HWM 1000       /* messages; what overflows is a gap (S5) */
+#define EMPTY_BATCH_MS 1000 /* how often a move past events of no interest is handed out */
 
 struct weft_sub {
     weft_link_t link;
@@ -58,7 +58,8 @@ weft_err_t weft_sub_new(weft_sub_t **out, const weft_sub_config_t *given) {
     weft_sub_config_t config;
     weft_sub_config_init(&config);
     if (given) config = *given;
-    if (!config.bus || !config.name || strlen(config.name) >= WEFT_TEXT_BYTES_MAX) return WEFT_E_ARG;
+    if (!config.bus || !config.name || strlen(config.name) >= WEFT_TEXT_BYTES_MAX)
+        return WEFT_E_ARG;
     weft_sub_t *self = calloc(1, sizeof *self);
     if (!self) return WEFT_E_NOMEM;
     self->link.epoll_fd = self->link.timer_fd = -1;
@@ -91,7 +92,8 @@ void weft_sub_destroy(weft_sub_t **self_p) {
 /* ---- the live socket */
 
 static bool s_subscribe(weft_sub_t *self) {
-    if (zmq_setsockopt(self->live, ZMQ_SUBSCRIBE, WEFT_TOPIC_COMMIT, strlen(WEFT_TOPIC_COMMIT)) != 0)
+    if (zmq_setsockopt(self->live, ZMQ_SUBSCRIBE, WEFT_TOPIC_COMMIT, strlen(WEFT_TOPIC_COMMIT)) !=
+        0)
         return false;
     for (size_t i = 0; i < self->filters_count; i++) {
         const char *filter = self->filters[i];
@@ -176,8 +178,9 @@ static void s_on_error(weft_sub_t *self, const void *body, size_t size) {
         weft_subscriber_bad(self->subscriber);
         return;
     }
-    weft_diag(WEFT_DIAG_WARN, "sub.refused", "bus=\"%s\" error=%s text=\"%.*s\"", self->link.endpoint,
-              weft_err_name((weft_err_t) error.code), (int) error.text.size, error.text.data);
+    weft_diag(WEFT_DIAG_WARN, "sub.refused", "bus=\"%s\" error=%s text=\"%.*s\"",
+              self->link.endpoint, weft_err_name((weft_err_t) error.code), (int) error.text.size,
+              error.text.data);
     weft_subscriber_error(self->subscriber, weft_os_monotonic_ms(), &error);
 }
 
@@ -224,8 +227,8 @@ static bool s_act(weft_sub_t *self) {
         action.hello.name = weft_text(self->name);
         weft_hello_encode(&self->request, &action.hello);
     } else {
-        action.fetch.filters =
-            (weft_bytes_t){.data = self->filters_raw.data, .size = self->filters_raw.size};
+        action.fetch.filters = (weft_bytes_t){.data = self->filters_raw.data,
+                                              .size = self->filters_raw.size};
         weft_fetch_encode(&self->request, &action.fetch);
     }
     weft_command_t command = hello ? WEFT_COMMAND_HELLO : WEFT_COMMAND_FETCH;
@@ -248,8 +251,8 @@ static weft_err_t s_step(weft_sub_t *self) {
     if (info.stopped != self->told) {
         self->told = info.stopped;
         weft_diag(WEFT_DIAG_ERROR, "sub.stopped", "name=\"%s\" position=%llu error=%s text=\"%s\"",
-                  self->name, (unsigned long long) info.position.value,
-                  weft_err_name(info.stopped), weft_err_text(info.stopped));
+                  self->name, (unsigned long long) info.position.value, weft_err_name(info.stopped),
+                  weft_err_text(info.stopped));
     }
     return info.stopped;
 }
@@ -261,7 +264,8 @@ static bool s_hand_out(weft_sub_t *self, weft_batch_t *batch) {
     bool live = weft_subscriber_state(self->subscriber) == WEFT_SUBSCRIBER_LIVE;
     bool joined = live && !self->was_live;
     self->was_live = live;
-    if (!weft_subscriber_ready(self->subscriber) && !joined && now - self->handed_ms < EMPTY_BATCH_MS)
+    if (!weft_subscriber_ready(self->subscriber) && !joined &&
+        now - self->handed_ms < EMPTY_BATCH_MS)
         return false;
     if (!weft_subscriber_take(self->subscriber, batch)) return false;
     self->handed_ms = now;
@@ -273,7 +277,8 @@ weft_err_t weft_sub_recv(weft_sub_t *self, int timeout_ms, weft_batch_t *batch) 
     for (;;) {
         weft_err_t rc = s_step(self);
         if (s_hand_out(self, batch)) {
-            (void) s_step(self); /* room again: the next page is on its way while this one is applied */
+            (void) s_step(
+                self); /* room again: the next page is on its way while this one is applied */
             return WEFT_OK;
         }
         if (rc != WEFT_OK) return rc; /* what came before is handed out first */
@@ -296,5 +301,6 @@ void weft_sub_report(weft_sub_t *self, const weft_report_t *report) {
     full.filters = (weft_bytes_t){.data = self->filters_raw.data, .size = self->filters_raw.size};
     weft_buf_clear(&self->request);
     weft_report_encode(&self->request, &full);
-    (void) weft_link_send(&self->link, WEFT_COMMAND_REPORT, &self->request); /* the next one tells as much */
+    (void) weft_link_send(&self->link, WEFT_COMMAND_REPORT,
+                          &self->request); /* the next one tells as much */
 }

@@ -6,13 +6,13 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#define WEFT_ASSERT(condition)                                                             \
-    do {                                                                                   \
-        if (!(condition)) {                                                                \
-            fprintf(stderr, "weft: assertion failed: %s (%s:%d)\n", #condition, __FILE__,  \
-                    __LINE__);                                                             \
-            abort();                                                                       \
-        }                                                                                  \
+#define WEFT_ASSERT(condition)                                                            \
+    do {                                                                                  \
+        if (!(condition)) {                                                               \
+            fprintf(stderr, "weft: assertion failed: %s (%s:%d)\n", #condition, __FILE__, \
+                    __LINE__);                                                            \
+            abort();                                                                      \
+        }                                                                                 \
     } while (0)
 
 #endif

@@ -6,10 +6,9 @@
 
 #define COUNT(a) (sizeof(a) / sizeof *(a))
 
-static const char *const s_names[] = {
-    NULL,
+static const char *const s_names[] = {NULL,
 #define X(name) #name,
-    WEFT_COMMANDS(X)
+                                      WEFT_COMMANDS(X)
 #undef X
 };
 
@@ -37,33 +36,33 @@ static const weft_field_t s_origin_state[] = {F(last, U64), F(chain, U64), F(pos
 #undef T
 #define T weft_welcome_t
 static const weft_field_t s_welcome[] = {
-    F(id, U64),      F(version, U64), F(boot, U64),      F(log, UUID),
-    F(first, U64),   F(head, U64),    F(chain, U64),     F(at, TIME),
-    F(fanout, TEXT), F(ingest, TEXT), F(software, TEXT), F(accepting, BOOL),
-    F(reason, TEXT), F(limits, RAW),  OPT(origin, RAW)};
+    F(id, U64),        F(version, U64),    F(boot, U64),    F(log, UUID),    F(first, U64),
+    F(head, U64),      F(chain, U64),      F(at, TIME),     F(fanout, TEXT), F(ingest, TEXT),
+    F(software, TEXT), F(accepting, BOOL), F(reason, TEXT), F(limits, RAW),  OPT(origin, RAW)};
 #undef T
 #define T weft_fetch_t
 static const weft_field_t s_fetch[] = {F(id, U64), F(position, PLACE), F(filters, RAW),
                                        F(max_events, U64), F(max_bytes, U64)};
 #undef T
 #define T weft_page_t
-static const weft_field_t s_page[] = {F(id, U64),    F(boot, U64), F(log, UUID),
-                                      F(from, U64),  F(next, U64), F(chain, U64),
-                                      F(head, U64),  F(count, U64), F(sum, U64)};
+static const weft_field_t s_page[] = {F(id, U64),   F(boot, U64),  F(log, UUID),
+                                      F(from, U64), F(next, U64),  F(chain, U64),
+                                      F(head, U64), F(count, U64), F(sum, U64)};
 #undef T
 #define T weft_report_t
 static const weft_field_t s_report[] = {
-    F(name, TEXT),  F(instance, UUID),        F(software, TEXT),     F(position, U64), F(outbox, U64),
-    F(parked, U64), F(applied_catch_up, U64), F(applied_live, U64), F(live, BOOL),    F(filters, RAW)};
+    F(name, TEXT),  F(instance, UUID), F(software, TEXT),        F(position, U64),
+    F(outbox, U64), F(parked, U64),    F(applied_catch_up, U64), F(applied_live, U64),
+    F(live, BOOL),  F(filters, RAW)};
 #undef T
 #define T weft_status_t
 static const weft_field_t s_status[] = {F(id, U64)};
 #undef T
 #define T weft_state_t
 static const weft_field_t s_state[] = {
-    F(id, U64),      F(boot, U64),    F(log, UUID),     F(first, U64),      F(head, U64),
-    F(chain, U64),   F(at, TIME),     F(started, TIME), F(software, TEXT),  F(fanout, TEXT),
-    F(ingest, TEXT), F(accepting, BOOL), F(reason, TEXT), F(counters, RAW), F(services, RAW)};
+    F(id, U64),      F(boot, U64),       F(log, UUID),     F(first, U64),     F(head, U64),
+    F(chain, U64),   F(at, TIME),        F(started, TIME), F(software, TEXT), F(fanout, TEXT),
+    F(ingest, TEXT), F(accepting, BOOL), F(reason, TEXT),  F(counters, RAW),  F(services, RAW)};
 #undef T
 #define T weft_error_t
 static const weft_field_t s_error[] = {F(id, U64), F(code, U64), F(text, TEXT), F(version, U64)};
@@ -89,21 +88,21 @@ static weft_err_t s_peek(const void *bytes, size_t size, uint64_t *id, uint64_t 
     return *version == WEFT_PROTOCOL_VERSION ? WEFT_OK : WEFT_E_VERSION;
 }
 
-#define DECODE(name)                                                                       \
+#define DECODE(name)                                                                        \
     weft_err_t weft_##name##_decode(const void *bytes, size_t size, weft_##name##_t *out) { \
-        memset(out, 0, sizeof *out);                                                       \
-        return weft_fields_decode(bytes, size, s_##name, COUNT(s_##name), out);            \
+        memset(out, 0, sizeof *out);                                                        \
+        return weft_fields_decode(bytes, size, s_##name, COUNT(s_##name), out);             \
     }
-#define DECODE_VERSIONED(name)                                                             \
+#define DECODE_VERSIONED(name)                                                              \
     weft_err_t weft_##name##_decode(const void *bytes, size_t size, weft_##name##_t *out) { \
-        memset(out, 0, sizeof *out);                                                       \
-        weft_err_t rc = s_peek(bytes, size, &out->id, &out->version);                      \
-        if (rc != WEFT_OK) return rc;                                                      \
-        return weft_fields_decode(bytes, size, s_##name, COUNT(s_##name), out);            \
+        memset(out, 0, sizeof *out);                                                        \
+        weft_err_t rc = s_peek(bytes, size, &out->id, &out->version);                       \
+        if (rc != WEFT_OK) return rc;                                                       \
+        return weft_fields_decode(bytes, size, s_##name, COUNT(s_##name), out);             \
     }
-#define ENCODE(name)                                                     \
+#define ENCODE(name)                                                      \
     void weft_##name##_encode(weft_buf_t *w, const weft_##name##_t *in) { \
-        weft_fields_encode(w, s_##name, COUNT(s_##name), in);            \
+        weft_fields_encode(w, s_##name, COUNT(s_##name), in);             \
     }
 
 DECODE_VERSIONED(hello)
@@ -130,10 +129,14 @@ void weft_limits_encode(weft_buf_t *w) {
         const char *name;
         uint64_t value;
     } limits[] = {
-        {"type_bytes", WEFT_TYPE_BYTES_MAX},          {"subject_bytes", WEFT_SUBJECT_BYTES_MAX},
-        {"event_bytes", WEFT_EVENT_BYTES_MAX},        {"live_message_bytes", WEFT_LIVE_MESSAGE_BYTES_MAX},
-        {"batch_events", WEFT_BATCH_EVENTS_MAX},      {"page_bytes", WEFT_PAGE_BYTES_MAX},
-        {"window_events", WEFT_WINDOW_EVENTS_MAX},    {"filters", WEFT_FILTERS_MAX},
+        {"type_bytes", WEFT_TYPE_BYTES_MAX},
+        {"subject_bytes", WEFT_SUBJECT_BYTES_MAX},
+        {"event_bytes", WEFT_EVENT_BYTES_MAX},
+        {"live_message_bytes", WEFT_LIVE_MESSAGE_BYTES_MAX},
+        {"batch_events", WEFT_BATCH_EVENTS_MAX},
+        {"page_bytes", WEFT_PAGE_BYTES_MAX},
+        {"window_events", WEFT_WINDOW_EVENTS_MAX},
+        {"filters", WEFT_FILTERS_MAX},
         {"types", WEFT_TYPES_MAX},
     };
     weft_mp_put_map(w, COUNT(limits));
@@ -159,8 +162,7 @@ weft_err_t weft_filters_decode(weft_bytes_t raw, weft_filters_t *out) {
 
 void weft_filters_encode(weft_buf_t *w, const weft_filters_t *in) {
     weft_mp_put_array(w, (uint32_t) in->count);
-    for (size_t i = 0; i < in->count; i++)
-        weft_mp_put_str(w, in->items[i].data, in->items[i].size);
+    for (size_t i = 0; i < in->count; i++) weft_mp_put_str(w, in->items[i].data, in->items[i].size);
 }
 
 weft_text_t weft_text(const char *text) {

@@ -8,8 +8,7 @@
 #include "weft.h"
 #include "weft_fields.h"
 
-#define WEFT_COMMANDS(X) \
-    X(HELLO) X(WELCOME) X(FETCH) X(PAGE) X(REPORT) X(STATUS) X(STATE) X(ERROR)
+#define WEFT_COMMANDS(X) X(HELLO) X(WELCOME) X(FETCH) X(PAGE) X(REPORT) X(STATUS) X(STATE) X(ERROR)
 
 #define X(name) WEFT_COMMAND_##name,
 typedef enum { WEFT_COMMAND_NONE, WEFT_COMMANDS(X) } weft_command_t;
@@ -43,15 +42,15 @@ typedef struct {
     weft_uuid_t log;
     uint64_t first; /* lowest position that a reader may resume at */
     uint64_t head;
-    uint64_t chain; /* at head */
-    int64_t at;     /* Unix time in µs by the bus' clock */
+    uint64_t chain;     /* at head */
+    int64_t at;         /* Unix time in µs by the bus' clock */
     weft_text_t fanout; /* endpoints */
     weft_text_t ingest;
     weft_text_t software;
     bool accepting;
-    weft_text_t reason;    /* why not; "" if accepting */
-    weft_bytes_t limits;   /* map: name → number, as in weft_limits.h */
-    weft_bytes_t origin;   /* nil, or weft_origin_state_t as a map */
+    weft_text_t reason;  /* why not; "" if accepting */
+    weft_bytes_t limits; /* map: name → number, as in weft_limits.h */
+    weft_bytes_t origin; /* nil, or weft_origin_state_t as a map */
 } weft_welcome_t;
 
 typedef struct {
@@ -67,7 +66,7 @@ typedef struct {
     uint64_t boot;
     weft_uuid_t log;
     uint64_t from;
-    uint64_t next; /* the reader stands here after this page */
+    uint64_t next;  /* the reader stands here after this page */
     uint64_t chain; /* at next */
     uint64_t head;
     uint64_t count; /* events in the third frame */

@@ -111,8 +111,10 @@ static weft_event_t s_event(weft_entries_t *self, const weft_entry_t *entry) {
         .raw_size = entry->size,
     };
     memcpy(event.origin.bytes, wire.origin, sizeof event.origin.bytes);
-    event.source = (const char *) (uintptr_t) s_keep_text(&self->texts, wire.source, wire.source_size);
-    event.subject = (const char *) (uintptr_t) s_keep_text(&self->texts, wire.subject, wire.subject_size);
+    event.source = (const char *) (uintptr_t) s_keep_text(&self->texts, wire.source,
+                                                          wire.source_size);
+    event.subject = (const char *) (uintptr_t) s_keep_text(&self->texts, wire.subject,
+                                                           wire.subject_size);
     return event;
 }
 
@@ -129,7 +131,8 @@ const weft_event_t *weft_entries_events(weft_entries_t *self) {
     weft_buf_clear(&self->texts);
     for (size_t i = 0; i < self->count; i++) self->events[i] = s_event(self, &self->items[i]);
     if (!weft_buf_ok(&self->texts)) return NULL;
-    for (size_t i = 0; i < self->count; i++) { /* offsets become pointers now that texts stands still */
+    for (size_t i = 0; i < self->count;
+         i++) { /* offsets become pointers now that texts stands still */
         weft_event_t *event = &self->events[i];
         event->source = (const char *) self->texts.data + (uintptr_t) event->source;
         event->subject = (const char *) self->texts.data + (uintptr_t) event->subject;

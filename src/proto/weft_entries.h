@@ -11,7 +11,7 @@ typedef struct {
     char *name; /* NUL-terminated */
     size_t size;
     uint64_t hash;
-    bool matched; /* by a filter */
+    bool matched;   /* by a filter */
     uint64_t round; /* the check that count and sum belong to */
     uint64_t count;
     uint64_t sum;

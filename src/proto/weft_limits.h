@@ -22,30 +22,33 @@
 #define WEFT_PAGE_EVENTS_MAX 65536u
 #define WEFT_PAGE_ROWS_MAX 65536u /* C2: rows that one page may look at */
 
-#define WEFT_WINDOW_EVENTS_MAX 8192u /* O2 */
-#define WEFT_FILTERS_MAX 256u        /* F4 */
-#define WEFT_TYPES_MAX 65536u        /* F4 */
+#define WEFT_WINDOW_EVENTS_MAX 8192u    /* O2 */
+#define WEFT_FILTERS_MAX 256u           /* F4 */
+#define WEFT_TYPES_MAX 65536u           /* F4 */
 #define WEFT_HOLD_BYTES_MAX (16u << 20) /* S1: a subscriber's events not yet covered by a record */
-#define WEFT_READY_BYTES_MAX (1u << 20) /* a subscriber stops reading beyond this much undelivered */
+#define WEFT_READY_BYTES_MAX \
+    (1u << 20) /* a subscriber stops reading beyond this much undelivered */
 #define WEFT_BATCH_READY_EVENTS_MAX 4096u /* events handed out in one batch, from several records */
 
 #define WEFT_MSGPACK_DEPTH_MAX 32u
-#define WEFT_TEXT_BYTES_MAX 1024u  /* any text field of a control message */
-#define WEFT_REPORTS_MAX 1024u     /* services whose last REPORT the bus keeps */
-#define WEFT_COUNTERS_MAX 256u     /* counters in one STATUS reply */
+#define WEFT_TEXT_BYTES_MAX 1024u /* any text field of a control message */
+#define WEFT_REPORTS_MAX 1024u    /* services whose last REPORT the bus keeps */
+#define WEFT_COUNTERS_MAX 256u    /* counters in one STATUS reply */
 
-#define WEFT_PARKED_MAX 10000u     /* parked events in a service's database */
+#define WEFT_PARKED_MAX 10000u /* parked events in a service's database */
 
-#define WEFT_HEARTBEAT_MS 1000      /* idle commit record */
-#define WEFT_SILENCE_MS 3000        /* S3 */
-#define WEFT_REQUEST_MS 2000        /* C3: a request is repeated after this long */
-#define WEFT_RETRY_MS_MIN 250       /* O2: first wait for an acknowledgement; doubles */
+#define WEFT_HEARTBEAT_MS 1000 /* idle commit record */
+#define WEFT_SILENCE_MS 3000   /* S3 */
+#define WEFT_REQUEST_MS 2000   /* C3: a request is repeated after this long */
+#define WEFT_RETRY_MS_MIN 250  /* O2: first wait for an acknowledgement; doubles */
 #define WEFT_RETRY_MS_MAX 4000
 
 _Static_assert(WEFT_BATCH_BYTES_MAX >= WEFT_EVENT_BYTES_MAX, "any legal event fits an empty batch");
 _Static_assert(WEFT_PAGE_BYTES_MAX >= WEFT_LIVE_MESSAGE_BYTES_MAX, "a live message fits a page");
-_Static_assert(WEFT_MESSAGE_BYTES_MAX >= 2 * WEFT_EVENT_BYTES_MAX + 4096, "a page of one event fits");
-_Static_assert(WEFT_GROUP_BYTES_TARGET <= WEFT_LIVE_MESSAGE_BYTES_MAX, "a group fits a live message");
+_Static_assert(WEFT_MESSAGE_BYTES_MAX >= 2 * WEFT_EVENT_BYTES_MAX + 4096,
+               "a page of one event fits");
+_Static_assert(WEFT_GROUP_BYTES_TARGET <= WEFT_LIVE_MESSAGE_BYTES_MAX,
+               "a group fits a live message");
 _Static_assert(WEFT_HOLD_BYTES_MAX >= WEFT_BATCH_BYTES_MAX, "one whole batch can be held");
 
 #endif

@@ -3,8 +3,8 @@
 
 #include "weft_limits.h"
 
-#define NEED(r, n)                              \
-    do {                                        \
+#define NEED(r, n)                               \
+    do {                                         \
         if (weft_mp_left(r) < (n)) return false; \
     } while (0)
 
@@ -139,7 +139,7 @@ bool weft_mp_map(weft_mp_t *r, uint32_t *count) {
  * many children follow. */
 static bool s_shallow(const weft_mp_t *r, size_t *size, bool *nests, uint64_t *children) {
     static const uint8_t fixed[32] = {
-        /* c0 */ 1, 0, 1, 1, 0, 0, 0, 0, 0, 0, 5, 9, 2, 3, 5, 9,
+        /* c0 */ 1, 0, 1, 1, 0, 0, 0, 0,  0,  0, 5, 9, 2, 3, 5, 9,
         /* d0 */ 2, 3, 5, 9, 3, 4, 6, 10, 18, 0, 0, 0, 0, 0, 0, 0,
     };
     weft_mp_t copy = *r;

@@ -26,12 +26,12 @@ struct weft_publisher {
     uint64_t ever_sent, resent;
     uint64_t hello_id, hello_acked; /* O3: what was acked when HELLO went out */
     uint64_t prove_last, prove_chain, prove_position;
-    bool open;         /* a bus listens on the ingest socket */
-    int64_t hello_at;  /* next HELLO is due */
-    int64_t ack_by;    /* O2 */
-    int64_t send_at;   /* not before */
-    int64_t path_by;   /* nobody listens until then: ask for the endpoints again */
-    int64_t wait_ms;   /* O2: grows */
+    bool open;        /* a bus listens on the ingest socket */
+    int64_t hello_at; /* next HELLO is due */
+    int64_t ack_by;   /* O2 */
+    int64_t send_at;  /* not before */
+    int64_t path_by;  /* nobody listens until then: ask for the endpoints again */
+    int64_t wait_ms;  /* O2: grows */
     uint64_t chains[RING];
 };
 
@@ -39,7 +39,8 @@ struct weft_publisher {
 static const struct {
     weft_publisher_state_t from, to;
 } s_edges[] = {
-    {WEFT_PUBLISHER_GREETING, WEFT_PUBLISHER_PROVING}, /* WELCOME, the bus is ahead of the last ack */
+    {WEFT_PUBLISHER_GREETING,
+     WEFT_PUBLISHER_PROVING}, /* WELCOME, the bus is ahead of the last ack */
     {WEFT_PUBLISHER_GREETING, WEFT_PUBLISHER_SENDING}, /* WELCOME */
     {WEFT_PUBLISHER_PROVING, WEFT_PUBLISHER_SENDING},  /* chains agree */
     {WEFT_PUBLISHER_SENDING, WEFT_PUBLISHER_GREETING}, /* no ack in time */
@@ -118,7 +119,8 @@ static void s_longer_wait(weft_publisher_t *self) {
 void weft_publisher_next(weft_publisher_t *self, int64_t now_ms, uint64_t random,
                          weft_publisher_action_t *action) {
     *action = (weft_publisher_action_t){.kind = WEFT_PUBLISHER_NOTHING};
-    if (self->state == WEFT_PUBLISHER_SENDING && self->sent > self->acked && now_ms >= self->ack_by) {
+    if (self->state == WEFT_PUBLISHER_SENDING && self->sent > self->acked &&
+        now_ms >= self->ack_by) {
         s_longer_wait(self);
         s_greet(self, now_ms); /* O2 */
     }
@@ -152,8 +154,8 @@ void weft_publisher_hello_sent(weft_publisher_t *self, int64_t now_ms, uint64_t 
 static void s_hash(weft_publisher_t *self, uint64_t sequence, uint64_t type_hash,
                    uint64_t event_hash) {
     WEFT_ASSERT(sequence == self->hashed + 1);
-    self->chains[sequence % RING] =
-        weft_checksum_origin(self->chains[self->hashed % RING], type_hash, event_hash);
+    self->chains[sequence % RING] = weft_checksum_origin(self->chains[self->hashed % RING],
+                                                         type_hash, event_hash);
     self->hashed = sequence;
 }
 
@@ -183,8 +185,7 @@ void weft_publisher_hashed(weft_publisher_t *self, uint64_t sequence, uint64_t t
         weft_publisher_stop(self, WEFT_E_TWIN); /* O3 */
         return;
     }
-    s_adopt(self, INT64_MIN / 2, self->prove_last, self->prove_chain,
-            self->prove_position);
+    s_adopt(self, INT64_MIN / 2, self->prove_last, self->prove_chain, self->prove_position);
     self->ever_sent = self->sent;
     s_move(self, WEFT_PUBLISHER_SENDING);
 }

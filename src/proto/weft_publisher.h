@@ -15,7 +15,7 @@ typedef struct weft_publisher weft_publisher_t;
 
 typedef enum {
     WEFT_PUBLISHER_GREETING, /* a HELLO is due or waits for its WELCOME */
-    WEFT_PUBLISHER_PROVING,  /* the bus knows more than was acknowledged: own events are hashed up to there */
+    WEFT_PUBLISHER_PROVING, /* the bus knows more than was acknowledged: own events are hashed up to there */
     WEFT_PUBLISHER_SENDING,
     WEFT_PUBLISHER_STOPPED
 } weft_publisher_state_t;

@@ -297,16 +297,15 @@ void weft_sequencer_record(weft_sequencer_t *self, uint64_t boot, const weft_uui
     out->types_count = self->types_count;
     for (size_t i = 0; i < self->types_count; i++) {
         const weft_batch_type_t *t = &self->batch_types[i];
-        out->types[i] = (weft_record_type_t){.type = t->type->name,
-                                             .type_size = t->type->size,
-                                             .count = t->count,
-                                             .sum = t->sum};
+        out->types[i] = (weft_record_type_t){
+            .type = t->type->name, .type_size = t->type->size, .count = t->count, .sum = t->sum};
     }
 }
 
 bool weft_sequencer_group(const weft_sequencer_t *self, uint32_t *cursor, uint32_t *row,
                           size_t *size) {
-    while (*cursor && self->rows[*cursor - 1].size + WEFT_STAMP_BYTES_MAX > WEFT_LIVE_MESSAGE_BYTES_MAX)
+    while (*cursor &&
+           self->rows[*cursor - 1].size + WEFT_STAMP_BYTES_MAX > WEFT_LIVE_MESSAGE_BYTES_MAX)
         *cursor = self->rows[*cursor - 1].next; /* F2 */
     if (!*cursor) return false;
     *row = *cursor - 1;
@@ -324,7 +323,8 @@ bool weft_sequencer_group(const weft_sequencer_t *self, uint32_t *cursor, uint32
 
 void weft_sequencer_body(const weft_sequencer_t *self, uint32_t row, size_t size, uint8_t *to) {
     for (const weft_row_t *r = &self->rows[row]; size; r = &self->rows[r->next - 1]) {
-        weft_stamp_t stamp = {.position = r->position, .stored_us = r->stored_us, .chain = r->chain};
+        weft_stamp_t stamp = {
+            .position = r->position, .stored_us = r->stored_us, .chain = r->chain};
         weft_stamp_write(to, &stamp);
         memcpy(to + WEFT_STAMP_BYTES_MAX, r->event, r->size);
         size_t used = WEFT_STAMP_BYTES_MAX + r->size;

@@ -21,8 +21,8 @@ typedef struct {
     char *name; /* NUL-terminated */
     size_t size;
     uint64_t hash;
-    int64_t store_id; /* the store's key; 0: not stored yet */
-    bool is_new;      /* first seen in this batch */
+    int64_t store_id;  /* the store's key; 0: not stored yet */
+    bool is_new;       /* first seen in this batch */
     uint32_t in_batch; /* index + 1 into the batch' types; 0: none */
 } weft_seq_type_t;
 
@@ -32,9 +32,9 @@ typedef struct {
     weft_uuid_t uuid;
     uint64_t last, position, chain;
     uint64_t pending_last, pending_position, pending_chain;
-    bool touched;           /* in this batch: gets an ack */
-    bool stored;            /* has a row in the store */
-    const char *source;     /* of its first event in this batch; points into the batch' bytes */
+    bool touched;       /* in this batch: gets an ack */
+    bool stored;        /* has a row in the store */
+    const char *source; /* of its first event in this batch; points into the batch' bytes */
     size_t source_size;
 } weft_seq_origin_t;
 
@@ -64,7 +64,8 @@ weft_sequencer_t *weft_sequencer_new(uint64_t position, uint64_t chain, int64_t 
 void weft_sequencer_destroy(weft_sequencer_t **self_p);
 
 /* Types known to the store, told at start. False: out of memory. */
-bool weft_sequencer_load_type(weft_sequencer_t *self, const char *name, size_t size, int64_t store_id);
+bool weft_sequencer_load_type(weft_sequencer_t *self, const char *name, size_t size,
+                              int64_t store_id);
 /* An origin that the store was asked about (last 0: it knows none). NULL: out of memory. */
 weft_seq_origin_t *weft_sequencer_load_origin(weft_sequencer_t *self, const uint8_t uuid[16],
                                               uint64_t last, uint64_t position, uint64_t chain);
@@ -103,12 +104,13 @@ uint64_t weft_sequencer_chain(const weft_sequencer_t *self);
 
 /* The record for the batch that was just committed, or a heartbeat if it was empty. types point
  * into the sequencer. */
-void weft_sequencer_record(weft_sequencer_t *self, uint64_t boot, const weft_uuid_t *log, int64_t at,
-                           weft_record_t *out);
+void weft_sequencer_record(weft_sequencer_t *self, uint64_t boot, const weft_uuid_t *log,
+                           int64_t at, weft_record_t *out);
 /* F1, F2: the next fan-out body of one type of the batch: stamps and events up to the size of a live
  * message. cursor starts at the type's first. False: no more; *size is not set. Returns the size in
  * *size and the first row in *row, to be written with weft_sequencer_body. */
-bool weft_sequencer_group(const weft_sequencer_t *self, uint32_t *cursor, uint32_t *row, size_t *size);
+bool weft_sequencer_group(const weft_sequencer_t *self, uint32_t *cursor, uint32_t *row,
+                          size_t *size);
 /* Write the body that weft_sequencer_group measured: size bytes. */
 void weft_sequencer_body(const weft_sequencer_t *self, uint32_t row, size_t size, uint8_t *to);
 

@@ -24,8 +24,8 @@ struct weft_subscriber {
     char **filters;
     size_t filters_count;
     weft_start_t start;
-    bool started;     /* position holds (after the first WELCOME, or given) */
-    bool checked;     /* log and chain of the position are known */
+    bool started; /* position holds (after the first WELCOME, or given) */
+    bool checked; /* log and chain of the position are known */
     weft_uuid_t log;
     uint64_t position, chain;
     uint64_t handed_position; /* by take */
@@ -237,7 +237,8 @@ static void s_start(weft_subscriber_t *self, const weft_welcome_t *welcome) {
     self->started = true;
 }
 
-void weft_subscriber_welcome(weft_subscriber_t *self, int64_t now_ms, const weft_welcome_t *welcome) {
+void weft_subscriber_welcome(weft_subscriber_t *self, int64_t now_ms,
+                             const weft_welcome_t *welcome) {
     if (self->state != WEFT_SUBSCRIBER_GREETING || !self->request_id ||
         welcome->id != self->request_id) {
         self->dropped++; /* C3 */
@@ -245,7 +246,8 @@ void weft_subscriber_welcome(weft_subscriber_t *self, int64_t now_ms, const weft
     }
     self->request_id = 0; /* C3: answered */
     if (!self->started) s_start(self, welcome);
-    if (welcome->head < self->position) { /* HELLO said where we stand: the bus ought to have refused */
+    if (welcome->head <
+        self->position) { /* HELLO said where we stand: the bus ought to have refused */
         weft_subscriber_stop(self, WEFT_E_PROTO);
         return;
     }
@@ -334,8 +336,8 @@ static bool s_take_page(weft_subscriber_t *self, const weft_page_t *page, const 
 
 static bool s_answers(const weft_subscriber_t *self, const weft_page_t *page) {
     return self->state == WEFT_SUBSCRIBER_CATCHUP && self->request_id &&
-           page->id == self->request_id && page->from == self->position && page->next >= page->from &&
-           page->head >= page->next;
+           page->id == self->request_id && page->from == self->position &&
+           page->next >= page->from && page->head >= page->next;
 }
 
 void weft_subscriber_page(weft_subscriber_t *self, int64_t now_ms, const weft_page_t *page,
@@ -375,8 +377,9 @@ void weft_subscriber_events(weft_subscriber_t *self, const char *name, size_t na
                             const void *body, size_t size) {
     if (self->state != WEFT_SUBSCRIBER_LIVE) return;
     weft_mp_t r = weft_mp_reader(body, size);
-    weft_sub_type_t *type =
-        weft_type_check(name, name_size) == WEFT_OK ? s_type(self, name, name_size) : NULL;
+    weft_sub_type_t *type = weft_type_check(name, name_size) == WEFT_OK
+                                ? s_type(self, name, name_size)
+                                : NULL;
     if (!type) {
         self->dropped++;
         return;
@@ -405,7 +408,8 @@ void weft_subscriber_events(weft_subscriber_t *self, const char *name, size_t na
 static bool s_in_record(const weft_entries_t *held, size_t i, const weft_record_t *record) {
     const weft_entry_t *entry = &held->items[i];
     if (entry->stamp.position <= record->prev || entry->stamp.position > record->last) return false;
-    return i == 0 || held->items[i - 1].stamp.position != entry->stamp.position; /* S1: doubles vanish */
+    return i == 0 ||
+           held->items[i - 1].stamp.position != entry->stamp.position; /* S1: doubles vanish */
 }
 
 /* Does what is held in (prev, last] agree with the record, for each type that a filter matches? */
@@ -439,7 +443,8 @@ static bool s_covers(weft_subscriber_t *self, const weft_record_t *record) {
 static bool s_apply(weft_subscriber_t *self, const weft_record_t *record) {
     for (size_t i = 0; i < self->held.count; i++) {
         const weft_entry_t *entry = &self->held.items[i];
-        if (!s_in_record(&self->held, i, record) || entry->stamp.position <= self->position) continue;
+        if (!s_in_record(&self->held, i, record) || entry->stamp.position <= self->position)
+            continue;
         if (!weft_entries_add(&self->filling, entry, self->held.bytes.data + entry->offset,
                               entry->size)) {
             weft_subscriber_stop(self, WEFT_E_NOMEM);

@@ -25,8 +25,8 @@ typedef struct {
         WEFT_SUBSCRIBER_NOTHING, /* until weft_subscriber_deadline or an input */
         WEFT_SUBSCRIBER_HELLO,   /* send hello */
         WEFT_SUBSCRIBER_FETCH    /* send fetch; filters are those given to weft_subscriber_new */
-    } kind; /* then, for both, weft_subscriber_sent */
-    weft_hello_t hello; /* name and origin are the shell's to fill */
+    } kind;                      /* then, for both, weft_subscriber_sent */
+    weft_hello_t hello;          /* name and origin are the shell's to fill */
     weft_fetch_t fetch;
 } weft_subscriber_action_t;
 
@@ -44,7 +44,8 @@ bool weft_subscriber_wants_renewal(weft_subscriber_t *self);
 /* Messages from the live socket may be fed now (S5, and what is ready is bounded). */
 bool weft_subscriber_wants_live(const weft_subscriber_t *self);
 
-void weft_subscriber_welcome(weft_subscriber_t *self, int64_t now_ms, const weft_welcome_t *welcome);
+void weft_subscriber_welcome(weft_subscriber_t *self, int64_t now_ms,
+                             const weft_welcome_t *welcome);
 void weft_subscriber_error(weft_subscriber_t *self, int64_t now_ms, const weft_error_t *error);
 void weft_subscriber_page(weft_subscriber_t *self, int64_t now_ms, const weft_page_t *page,
                           const void *body, size_t size);

@@ -86,7 +86,8 @@ weft_err_t weft_wire_event_check(const weft_wire_event_t *event) {
     if (!event->source_size || !weft_text_ok(event->source, event->source_size) ||
         !weft_text_ok(event->subject, event->subject_size))
         return WEFT_E_BAD_EVENT;
-    if (event->source_size > WEFT_SOURCE_BYTES_MAX || event->subject_size > WEFT_SUBJECT_BYTES_MAX ||
+    if (event->source_size > WEFT_SOURCE_BYTES_MAX ||
+        event->subject_size > WEFT_SUBJECT_BYTES_MAX ||
         event->data_size >
             WEFT_EVENT_BYTES_MAX - EVENT_FRAME_BYTES - event->source_size - event->subject_size)
         return WEFT_E_TOO_BIG;

@@ -123,7 +123,8 @@ weft_err_t weft_testkit_bus_stop(weft_testkit_t *self, int signal) {
 weft_err_t weft_testkit_new(weft_testkit_t **out) {
     weft_testkit_t *self = calloc(1, sizeof *self);
     if (!self) return WEFT_E_NOMEM;
-    snprintf(self->dir, sizeof self->dir, "/tmp/weft-testkit.XXXXXX"); /* short: socket paths end at 107 */
+    snprintf(self->dir, sizeof self->dir,
+             "/tmp/weft-testkit.XXXXXX"); /* short: socket paths end at 107 */
     weft_err_t rc = WEFT_E_IO;
     if (mkdtemp(self->dir)) {
         snprintf(self->bus, sizeof self->bus, "ipc://%s/bus", self->dir);
