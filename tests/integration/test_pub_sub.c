@@ -381,11 +381,20 @@ static const struct {
 };
 #define SUITE (sizeof s_suite / sizeof *s_suite)
 
+/* Over inproc a message's body is handed from thread to thread by libzmq, which is not instrumented:
+ * to ThreadSanitizer each is a race. */
+#ifdef __SANITIZE_THREAD__
+#define TRANSPORTS {"ipc", "tcp"}
+#else
+#define TRANSPORTS {"inproc", "ipc", "tcp"}
+#endif
+
 int main(int argc, char **argv) {
-    static char transports[][8] = {"inproc", "ipc", "tcp"};
-    static struct CMUnitTest tests[3 * SUITE];
-    static char names[3 * SUITE][128];
-    for (size_t t = 0, n = 0; t < 3; t++) {
+    static char transports[][8] = TRANSPORTS;
+    enum { COUNT = sizeof transports / sizeof *transports };
+    static struct CMUnitTest tests[COUNT * SUITE];
+    static char names[COUNT * SUITE][128];
+    for (size_t t = 0, n = 0; t < COUNT; t++) {
         for (size_t i = 0; i < SUITE; i++, n++) {
             snprintf(names[n], sizeof names[n], "%s: %s", transports[t], s_suite[i].name);
             tests[n] = (struct CMUnitTest){names[n], s_suite[i].test, s_set_up, s_tear_down,
