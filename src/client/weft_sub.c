@@ -184,13 +184,36 @@ static void s_on_error(weft_sub_t *self, const void *body, size_t size) {
     weft_subscriber_error(self->subscriber, weft_os_monotonic_ms(), &error);
 }
 
+static bool s_act(weft_sub_t *self) {
+    weft_subscriber_action_t action;
+    int64_t now = weft_os_monotonic_ms();
+    weft_subscriber_next(self->subscriber, now, weft_link_request_id(&self->link), &action);
+    if (action.kind == WEFT_SUBSCRIBER_NOTHING) return false;
+    bool hello = action.kind == WEFT_SUBSCRIBER_HELLO;
+    weft_buf_clear(&self->request);
+    if (hello) {
+        action.hello.name = weft_text(self->name);
+        weft_hello_encode(&self->request, &action.hello);
+    } else {
+        action.fetch.filters = (weft_bytes_t){.data = self->filters_raw.data,
+                                              .size = self->filters_raw.size};
+        weft_fetch_encode(&self->request, &action.fetch);
+    }
+    weft_command_t command = hello ? WEFT_COMMAND_HELLO : WEFT_COMMAND_FETCH;
+    bool sent = weft_link_send(&self->link, command, &self->request) == WEFT_OK;
+    weft_subscriber_sent(self->subscriber, now, hello ? action.hello.id : action.fetch.id, sent);
+    return true;
+}
+
 static void s_on_page(weft_sub_t *self, zmq_msg_t *frames) {
     weft_page_t page;
-    if (weft_page_decode(zmq_msg_data(&frames[1]), zmq_msg_size(&frames[1]), &page) == WEFT_OK)
-        weft_subscriber_page(self->subscriber, weft_os_monotonic_ms(), &page,
-                             zmq_msg_data(&frames[2]), zmq_msg_size(&frames[2]));
-    else
+    if (weft_page_decode(zmq_msg_data(&frames[1]), zmq_msg_size(&frames[1]), &page) != WEFT_OK) {
         weft_subscriber_bad(self->subscriber);
+        return;
+    }
+    if (weft_subscriber_ahead(self->subscriber, weft_os_monotonic_ms(), &page)) (void) s_act(self);
+    weft_subscriber_page(self->subscriber, weft_os_monotonic_ms(), &page, zmq_msg_data(&frames[2]),
+                         zmq_msg_size(&frames[2]));
 }
 
 static bool s_read_control(weft_sub_t *self) {
@@ -214,27 +237,6 @@ static bool s_read_control(weft_sub_t *self) {
         any = true;
     }
     return any;
-}
-
-static bool s_act(weft_sub_t *self) {
-    weft_subscriber_action_t action;
-    int64_t now = weft_os_monotonic_ms();
-    weft_subscriber_next(self->subscriber, now, weft_link_request_id(&self->link), &action);
-    if (action.kind == WEFT_SUBSCRIBER_NOTHING) return false;
-    bool hello = action.kind == WEFT_SUBSCRIBER_HELLO;
-    weft_buf_clear(&self->request);
-    if (hello) {
-        action.hello.name = weft_text(self->name);
-        weft_hello_encode(&self->request, &action.hello);
-    } else {
-        action.fetch.filters = (weft_bytes_t){.data = self->filters_raw.data,
-                                              .size = self->filters_raw.size};
-        weft_fetch_encode(&self->request, &action.fetch);
-    }
-    weft_command_t command = hello ? WEFT_COMMAND_HELLO : WEFT_COMMAND_FETCH;
-    bool sent = weft_link_send(&self->link, command, &self->request) == WEFT_OK;
-    weft_subscriber_sent(self->subscriber, now, hello ? action.hello.id : action.fetch.id, sent);
-    return true;
 }
 
 /* Do all that can be done now. */

@@ -19,8 +19,7 @@ void weft_entries_clear(weft_entries_t *self) {
     self->count = 0;
 }
 
-bool weft_entries_add(weft_entries_t *self, const weft_entry_t *entry, const void *event,
-                      size_t event_size) {
+static bool s_add(weft_entries_t *self, const weft_entry_t *entry, const uint8_t *bytes) {
     if (self->count == self->capacity) {
         size_t capacity = self->capacity ? self->capacity * 2 : 64;
         weft_entry_t *items = realloc(self->items, capacity * sizeof *items);
@@ -29,16 +28,26 @@ bool weft_entries_add(weft_entries_t *self, const weft_entry_t *entry, const voi
         self->capacity = capacity;
     }
     size_t offset = self->bytes.size;
-    weft_buf_append(&self->bytes, event, event_size);
+    weft_buf_append(&self->bytes, bytes, entry->layout.size);
     if (!weft_buf_ok(&self->bytes)) {
         self->bytes.failed = false; /* the content is still whole */
         return false;
     }
     self->items[self->count] = *entry;
     self->items[self->count].offset = offset;
-    self->items[self->count].size = event_size;
     self->count++;
     return true;
+}
+
+bool weft_entries_add(weft_entries_t *self, const weft_entry_t *entry,
+                      const weft_wire_event_t *event) {
+    weft_entry_t full = *entry;
+    full.layout = weft_wire_event_layout(event);
+    return s_add(self, &full, event->bytes);
+}
+
+bool weft_entries_copy(weft_entries_t *self, const weft_entries_t *from, size_t i) {
+    return s_add(self, &from->items[i], from->bytes.data + from->items[i].offset);
 }
 
 void weft_entries_cut(weft_entries_t *self, size_t count, size_t bytes) {
@@ -90,32 +99,41 @@ static size_t s_keep_text(weft_buf_t *texts, const char *text, size_t size) {
     return offset;
 }
 
-static weft_event_t s_event(weft_entries_t *self, const weft_entry_t *entry) {
+static bool s_same_text(const uint8_t *bytes, uint32_t at, uint32_t size, const uint8_t *text,
+                        uint32_t text_size) {
+    return size == text_size && memcmp(bytes + at, text, size) == 0;
+}
+
+/* source and subject: offsets in texts for now. before: the event before it, or NULL; the same source
+ * is kept once. */
+static void s_event(weft_entries_t *self, const weft_entry_t *entry, const weft_entry_t *before,
+                    weft_event_t *out) {
+    const weft_wire_layout_t *wire = &entry->layout;
     const uint8_t *bytes = self->bytes.data + entry->offset;
-    weft_mp_t r = weft_mp_reader(bytes, entry->size);
-    weft_wire_event_t wire;
-    weft_err_t rc = weft_wire_event_take(&r, &wire);
-    WEFT_ASSERT(rc == WEFT_OK); /* it was decoded once before it was added */
-    weft_event_t event = {
+    *out = (weft_event_t){
         .position = {entry->stamp.position},
         .chain = entry->stamp.chain,
         .stored_us = entry->stamp.stored_us,
         .type = entry->type->name,
-        .sequence = {wire.source_seq},
-        .time_us = wire.time_us,
-        .cause = {wire.cause},
-        .traceparent = wire.traceparent,
-        .data = wire.data,
-        .data_size = wire.data_size,
+        .sequence = {wire->source_seq},
+        .time_us = wire->time_us,
+        .cause = {wire->cause},
+        .traceparent = wire->traceparent ? bytes + wire->traceparent : NULL,
+        .data = bytes + wire->data,
+        .data_size = wire->size - wire->data,
         .raw = bytes,
-        .raw_size = entry->size,
+        .raw_size = wire->size,
     };
-    memcpy(event.origin.bytes, wire.origin, sizeof event.origin.bytes);
-    event.source = (const char *) (uintptr_t) s_keep_text(&self->texts, wire.source,
-                                                          wire.source_size);
-    event.subject = (const char *) (uintptr_t) s_keep_text(&self->texts, wire.subject,
-                                                           wire.subject_size);
-    return event;
+    memcpy(out->origin.bytes, bytes + wire->origin, sizeof out->origin.bytes);
+    if (before && s_same_text(bytes, wire->source, wire->source_size,
+                              self->bytes.data + before->offset + before->layout.source,
+                              before->layout.source_size))
+        out->source = out[-1].source;
+    else
+        out->source = (const char *) (uintptr_t) s_keep_text(
+            &self->texts, (const char *) bytes + wire->source, wire->source_size);
+    out->subject = (const char *) (uintptr_t) s_keep_text(
+        &self->texts, (const char *) bytes + wire->subject, wire->subject_size);
 }
 
 const weft_event_t *weft_entries_events(weft_entries_t *self) {
@@ -129,7 +147,8 @@ const weft_event_t *weft_entries_events(weft_entries_t *self) {
         }
     }
     weft_buf_clear(&self->texts);
-    for (size_t i = 0; i < self->count; i++) self->events[i] = s_event(self, &self->items[i]);
+    for (size_t i = 0; i < self->count; i++)
+        s_event(self, &self->items[i], i ? &self->items[i - 1] : NULL, &self->events[i]);
     if (!weft_buf_ok(&self->texts)) return NULL;
     for (size_t i = 0; i < self->count;
          i++) { /* offsets become pointers now that texts stands still */

@@ -22,7 +22,7 @@ typedef struct {
     uint64_t checksum;
     weft_sub_type_t *type;
     size_t offset; /* of the event's bytes */
-    size_t size;
+    weft_wire_layout_t layout;
     bool live;
 } weft_entry_t;
 
@@ -37,9 +37,11 @@ typedef struct {
 
 void weft_entries_free(weft_entries_t *self);
 void weft_entries_clear(weft_entries_t *self);
-/* Copies event_size bytes. False: out of memory. */
-bool weft_entries_add(weft_entries_t *self, const weft_entry_t *entry, const void *event,
-                      size_t event_size);
+/* Sets layout and offset, copies the event's bytes. False: out of memory. */
+bool weft_entries_add(weft_entries_t *self, const weft_entry_t *entry,
+                      const weft_wire_event_t *event);
+/* Add what another list has at index i. False: out of memory. */
+bool weft_entries_copy(weft_entries_t *self, const weft_entries_t *from, size_t i);
 /* Back to an earlier count and size of bytes. */
 void weft_entries_cut(weft_entries_t *self, size_t count, size_t bytes);
 void weft_entries_sort(weft_entries_t *self); /* by position */

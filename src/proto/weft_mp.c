@@ -8,34 +8,6 @@
         if (weft_mp_left(r) < (n)) return false; \
     } while (0)
 
-bool weft_mp_uint(weft_mp_t *r, uint64_t *out) {
-    NEED(r, 1);
-    uint8_t tag = r->at[0];
-    if (tag <= 0x7f) {
-        *out = tag;
-        r->at += 1;
-        return true;
-    }
-    unsigned bytes;
-    bool is_signed = false;
-    switch (tag) {
-    case 0xcc: bytes = 1; break;
-    case 0xcd: bytes = 2; break;
-    case 0xce: bytes = 4; break;
-    case 0xcf: bytes = 8; break;
-    case 0xd0: bytes = 1, is_signed = true; break;
-    case 0xd1: bytes = 2, is_signed = true; break;
-    case 0xd2: bytes = 4, is_signed = true; break;
-    case 0xd3: bytes = 8, is_signed = true; break;
-    default: return false;
-    }
-    NEED(r, 1 + bytes);
-    if (is_signed && r->at[1] & 0x80) return false;
-    *out = weft_be(r->at + 1, bytes);
-    r->at += 1 + bytes;
-    return true;
-}
-
 bool weft_mp_int(weft_mp_t *r, int64_t *out) {
     uint64_t value;
     weft_mp_t copy = *r;
@@ -67,47 +39,6 @@ bool weft_mp_bool(weft_mp_t *r, bool *out) {
     if (r->at[0] != 0xc2 && r->at[0] != 0xc3) return false;
     *out = r->at[0] == 0xc3;
     r->at += 1;
-    return true;
-}
-
-bool weft_mp_nil(weft_mp_t *r) {
-    NEED(r, 1);
-    if (r->at[0] != 0xc0) return false;
-    r->at += 1;
-    return true;
-}
-
-bool weft_mp_str(weft_mp_t *r, const char **out, size_t *size) {
-    NEED(r, 1);
-    uint8_t tag = r->at[0];
-    size_t head, body;
-    if (tag >= 0xa0 && tag <= 0xbf) {
-        head = 1, body = tag & 0x1f;
-    } else if (tag >= 0xd9 && tag <= 0xdb) {
-        unsigned bytes = 1u << (tag - 0xd9);
-        NEED(r, 1 + bytes);
-        head = 1 + bytes, body = (size_t) weft_be(r->at + 1, bytes);
-    } else {
-        return false;
-    }
-    if (weft_mp_left(r) - head < body) return false;
-    *out = (const char *) r->at + head;
-    *size = body;
-    r->at += head + body;
-    return true;
-}
-
-bool weft_mp_bin(weft_mp_t *r, const uint8_t **out, size_t *size) {
-    NEED(r, 1);
-    uint8_t tag = r->at[0];
-    if (tag < 0xc4 || tag > 0xc6) return false;
-    unsigned bytes = 1u << (tag - 0xc4);
-    NEED(r, 1 + bytes);
-    size_t body = (size_t) weft_be(r->at + 1, bytes);
-    if (weft_mp_left(r) - 1 - bytes < body) return false;
-    *out = r->at + 1 + bytes;
-    *size = body;
-    r->at += 1 + bytes + body;
     return true;
 }
 
@@ -316,9 +247,27 @@ static size_t s_utf8_length(const uint8_t *at, size_t left) {
     return length;
 }
 
+#define EACH_BYTE(value) (UINT64_C(0x0101010101010101) * (value))
+
+/* Eight bytes of printable ASCII? The sums are exact as a whole: some byte is below 0x20, is 0x7f, or
+ * has its top bit set, or none (Warren, Hacker's Delight, 6-1). */
+static bool s_plain(const uint8_t *at) {
+    uint64_t word;
+    memcpy(&word, at, sizeof word);
+    uint64_t control = (word - EACH_BYTE(0x20)) & ~word;
+    uint64_t del = word ^ EACH_BYTE(0x7f);
+    del = (del - EACH_BYTE(1)) & ~del;
+    return !((word | control | del) & EACH_BYTE(0x80));
+}
+
 bool weft_text_ok(const char *text, size_t size) {
     const uint8_t *at = (const uint8_t *) text;
     while (size) {
+        if (size >= 8 && s_plain(at)) {
+            at += 8;
+            size -= 8;
+            continue;
+        }
         if (*at < 0x20 || *at == 0x7f) return false;
         size_t length = s_utf8_length(at, size);
         if (!length) return false;

@@ -32,6 +32,7 @@ struct weft_subscriber {
     uint64_t boot, head;
     uint64_t target; /* CATCHUP ends here */
     uint64_t request_id;
+    const weft_page_t *ahead; /* page in hand whose follower is asked for already */
     int64_t request_at; /* next request is due */
     int64_t request_wait_ms;
     unsigned bad_pages;
@@ -182,6 +183,11 @@ static void s_place(const weft_subscriber_t *self, weft_place_t *place) {
     place->kind = self->checked ? WEFT_PLACE_CHECKED : WEFT_PLACE_NUMBER;
     place->at = (weft_resume_t){
         .log = self->log, .position = {self->position}, .chain = self->chain};
+    if (self->ahead) {
+        place->kind = WEFT_PLACE_CHECKED;
+        place->at.position.value = self->ahead->next;
+        place->at.chain = self->ahead->chain;
+    }
 }
 
 void weft_subscriber_next(weft_subscriber_t *self, int64_t now_ms, uint64_t random,
@@ -325,7 +331,7 @@ static bool s_take_page(weft_subscriber_t *self, const weft_page_t *page, const 
         known = true;
         sum += entry.checksum;
         count++;
-        if (!weft_entries_add(&self->filling, &entry, event.bytes, event.size)) {
+        if (!weft_entries_add(&self->filling, &entry, &event)) {
             weft_subscriber_stop(self, WEFT_E_NOMEM);
             return false;
         }
@@ -340,22 +346,38 @@ static bool s_answers(const weft_subscriber_t *self, const weft_page_t *page) {
            page->next >= page->from && page->head >= page->next;
 }
 
+static bool s_of_this_boot(const weft_subscriber_t *self, const weft_page_t *page) {
+    return page->boot == self->boot && memcmp(&page->log, &self->log, sizeof self->log) == 0;
+}
+
+bool weft_subscriber_ahead(weft_subscriber_t *self, int64_t now_ms, const weft_page_t *page) {
+    if (!s_answers(self, page) || !s_of_this_boot(self, page) || page->next == page->from ||
+        page->next >= self->target || !s_room(self))
+        return false;
+    self->ahead = page;
+    self->request_at = now_ms;
+    self->request_wait_ms = WEFT_REQUEST_MS;
+    return true;
+}
+
 void weft_subscriber_page(weft_subscriber_t *self, int64_t now_ms, const weft_page_t *page,
                           const void *body, size_t size) {
-    if (!s_answers(self, page)) {
+    bool ahead = self->ahead == page;
+    self->ahead = NULL;
+    if (!ahead && !s_answers(self, page)) {
         self->dropped++; /* C3 */
         return;
     }
-    if (page->boot != self->boot || memcmp(&page->log, &self->log, sizeof self->log) != 0) {
+    if (!s_of_this_boot(self, page)) {
         s_greet(self, now_ms); /* S3 */
         return;
     }
     size_t count = self->filling.count, bytes = self->filling.bytes.size;
-    self->request_id = 0;
     if (!s_take_page(self, page, body, size)) {
         weft_entries_cut(&self->filling, count, bytes);
         self->dropped++;
         if (++self->bad_pages >= BAD_PAGES_MAX) weft_subscriber_stop(self, WEFT_E_PROTO);
+        self->request_id = 0; /* also what was asked for behind it */
         self->request_at = now_ms;
         return;
     }
@@ -366,8 +388,11 @@ void weft_subscriber_page(weft_subscriber_t *self, int64_t now_ms, const weft_pa
     self->checked = true;
     if (page->head > self->head) self->head = page->head;
     self->heard_ms = now_ms;
-    self->request_wait_ms = WEFT_REQUEST_MS;
-    self->request_at = stuck ? now_ms + ERROR_PAUSE_MS : now_ms;
+    if (!ahead) {
+        self->request_id = 0;
+        self->request_wait_ms = WEFT_REQUEST_MS;
+        self->request_at = stuck ? now_ms + ERROR_PAUSE_MS : now_ms;
+    }
     if (self->position >= self->target) s_move(self, WEFT_SUBSCRIBER_LIVE);
 }
 
@@ -398,7 +423,7 @@ void weft_subscriber_events(weft_subscriber_t *self, const char *name, size_t na
             weft_entries_clear(&self->held);
             self->dropped++;
         }
-        if (!weft_entries_add(&self->held, &entry, event.bytes, event.size)) {
+        if (!weft_entries_add(&self->held, &entry, &event)) {
             weft_subscriber_stop(self, WEFT_E_NOMEM);
             return;
         }
@@ -445,8 +470,7 @@ static bool s_apply(weft_subscriber_t *self, const weft_record_t *record) {
         const weft_entry_t *entry = &self->held.items[i];
         if (!s_in_record(&self->held, i, record) || entry->stamp.position <= self->position)
             continue;
-        if (!weft_entries_add(&self->filling, entry, self->held.bytes.data + entry->offset,
-                              entry->size)) {
+        if (!weft_entries_copy(&self->filling, &self->held, i)) {
             weft_subscriber_stop(self, WEFT_E_NOMEM);
             return false;
         }

@@ -47,6 +47,9 @@ bool weft_subscriber_wants_live(const weft_subscriber_t *self);
 void weft_subscriber_welcome(weft_subscriber_t *self, int64_t now_ms,
                              const weft_welcome_t *welcome);
 void weft_subscriber_error(weft_subscriber_t *self, int64_t now_ms, const weft_error_t *error);
+/* A page has come. True: ask weft_subscriber_next for the FETCH of the page behind it before the events
+ * are decoded by weft_subscriber_page, so that the bus reads while this end decodes. */
+bool weft_subscriber_ahead(weft_subscriber_t *self, int64_t now_ms, const weft_page_t *page);
 void weft_subscriber_page(weft_subscriber_t *self, int64_t now_ms, const weft_page_t *page,
                           const void *body, size_t size);
 void weft_subscriber_events(weft_subscriber_t *self, const char *type, size_t type_size,

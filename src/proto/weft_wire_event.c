@@ -55,6 +55,23 @@ weft_err_t weft_wire_event_take(weft_mp_t *r, weft_wire_event_t *out) {
     return WEFT_OK;
 }
 
+weft_wire_layout_t weft_wire_event_layout(const weft_wire_event_t *event) {
+    const char *text = (const char *) event->bytes;
+    return (weft_wire_layout_t){
+        .source_seq = event->source_seq,
+        .cause = event->cause,
+        .time_us = event->time_us,
+        .origin = (uint32_t) (event->origin - event->bytes),
+        .source = (uint32_t) (event->source - text),
+        .source_size = (uint32_t) event->source_size,
+        .subject = event->subject ? (uint32_t) (event->subject - text) : 0,
+        .subject_size = (uint32_t) event->subject_size,
+        .traceparent = event->traceparent ? (uint32_t) (event->traceparent - event->bytes) : 0,
+        .data = (uint32_t) (event->data - event->bytes),
+        .size = (uint32_t) event->size,
+    };
+}
+
 void weft_wire_event_put(weft_buf_t *w, const weft_wire_event_t *event) {
     weft_mp_put_array(w, EVENT_FIELDS);
     weft_mp_put_uint(w, WEFT_PROTOCOL_VERSION);

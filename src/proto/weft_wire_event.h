@@ -24,6 +24,16 @@ typedef struct {
     size_t size;
 } weft_wire_event_t;
 
+/* Where the fields of a decoded event lie in its bytes, so that a copy of them need not be decoded. */
+typedef struct {
+    uint64_t source_seq, cause;
+    int64_t time_us;
+    uint32_t origin, source, source_size, subject, subject_size;
+    uint32_t traceparent; /* 0: none */
+    uint32_t data;        /* up to the end */
+    uint32_t size;
+} weft_wire_layout_t;
+
 typedef struct {
     uint64_t position;
     int64_t stored_us;
@@ -35,6 +45,8 @@ typedef struct {
  * cursor has passed it; otherwise it stays and the rest of the bytes cannot be read.
  * origin and source_seq are set, if they could be read, also on error; else origin is NULL. */
 weft_err_t weft_wire_event_take(weft_mp_t *r, weft_wire_event_t *out);
+/* event was taken by weft_wire_event_take with WEFT_OK. */
+weft_wire_layout_t weft_wire_event_layout(const weft_wire_event_t *event);
 /* Append an event; bytes and size are ignored. The fields must be legal (see weft_wire_event_check). */
 void weft_wire_event_put(weft_buf_t *w, const weft_wire_event_t *event);
 /* Are the fields of an event to be sent legal? WEFT_OK, WEFT_E_BAD_EVENT, WEFT_E_TOO_BIG. */

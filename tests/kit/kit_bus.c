@@ -208,7 +208,7 @@ void kit_flush(weft_pub_t *pub) {
 }
 
 uint64_t kit_number(const weft_event_t *event) {
-    uint64_t n;
+    uint64_t n = 0;
     weft_mp_t r = weft_mp_reader(event->data, event->data_size);
     assert_true(weft_mp_uint(&r, &n));
     return n;

@@ -103,7 +103,8 @@ static void s_add(weft_entries_t *entries, uint64_t position, size_t data_bytes)
     weft_entry_t entry = {.stamp = {.position = position, .chain = position * 3, .stored_us = 9},
                           .type = &s_type};
     kit_event(&w, 7, position, position % 2 ? "odd" : NULL, data_bytes);
-    assert_true(weft_entries_add(entries, &entry, w.data, w.size));
+    weft_wire_event_t event = kit_decode_event(&w);
+    assert_true(weft_entries_add(entries, &entry, &event));
     weft_buf_free(&w);
 }
 

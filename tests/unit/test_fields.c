@@ -87,8 +87,8 @@ static void s_open(s_frame_t *f, const s_kind_t *kind) {
     assert_true(weft_mp_map(&r, &f->count));
     assert_true(f->count <= PAIRS_MAX);
     for (uint32_t i = 0; i < f->count; i++) {
-        const char *key;
-        size_t size;
+        const char *key = NULL;
+        size_t size = 0;
         assert_true(weft_mp_str(&r, &key, &size));
         memcpy(f->pairs[i].key, key, size);
         f->pairs[i].value.data = r.at;
