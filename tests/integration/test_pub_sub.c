@@ -247,8 +247,8 @@ static void big_events_arrive_between_small_ones(void **state) {
     for (size_t seen = 0; seen < 8;) {
         assert_rc(weft_sub_recv(sub, 20000 * kit_slow(), &batch), WEFT_OK);
         for (size_t i = 0; i < batch.count; i++, seen++) {
-            const uint8_t *bin;
-            size_t size;
+            const uint8_t *bin = NULL;
+            size_t size = 0;
             weft_mp_t r = weft_mp_reader(batch.events[i].data, batch.events[i].data_size);
             assert_true(weft_mp_bin(&r, &bin, &size));
             assert_int_equal(size, sizes[seen]);
