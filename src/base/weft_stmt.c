@@ -142,6 +142,10 @@ bool weft_stmt_is_null(const weft_stmt_t *self, int column) {
     return sqlite3_column_type(self->stmt, column) == SQLITE_NULL;
 }
 
+bool weft_stmt_is_blob(const weft_stmt_t *self, int column) {
+    return sqlite3_column_type(self->stmt, column) == SQLITE_BLOB;
+}
+
 weft_err_t weft_stmt_done(weft_stmt_t *self) {
     int rc = self->rc;
     sqlite3 *db = sqlite3_db_handle(self->stmt);

@@ -51,6 +51,7 @@ uint64_t weft_stmt_bits(const weft_stmt_t *self, int column);
 const char *weft_stmt_text(const weft_stmt_t *self, int column, size_t *size);
 const void *weft_stmt_blob(const weft_stmt_t *self, int column, size_t *size);
 bool weft_stmt_is_null(const weft_stmt_t *self, int column);
+bool weft_stmt_is_blob(const weft_stmt_t *self, int column);
 
 weft_err_t weft_stmt_done(weft_stmt_t *self);
 /* For statements without rows: step to the end and done. */

@@ -30,6 +30,7 @@ struct weft_log_reader {
     sqlite3 *db;
     weft_stmt_t head, anchor, row, chain, origin, types_after, rows_after;
     weft_log_head_t at; /* of the transaction in hand */
+    uint64_t highest;   /* head ever seen */
     bool open;
     weft_log_type_t *types;             /* by id */
     uint8_t *wanted;                    /* by id, weft_wanted_t of the page in hand */
@@ -38,11 +39,11 @@ struct weft_log_reader {
     char reason[256];
 };
 
-/* A row as the database has it; event is NULL for a row of no interest. */
+/* A row as the database has it. */
 typedef struct {
-    uint64_t position, chain, checksum;
+    uint64_t position, chain, checksum, event_hash;
     int64_t type, stored_us;
-    const void *event;
+    const void *event; /* NULL: it is no blob */
     size_t size;
 } weft_log_row_t;
 
@@ -53,6 +54,14 @@ const char *weft_log_reader_reason(const weft_log_reader_t *self) {
 static weft_err_t s_damaged(weft_log_reader_t *self, uint64_t position) {
     snprintf(self->reason, sizeof self->reason, "row %" PRIu64 " is damaged", position);
     return WEFT_E_CORRUPT;
+}
+
+/* SQLite's own word for it: a page of the file makes no sense. */
+static weft_err_t s_unreadable(weft_log_reader_t *self, weft_err_t rc, uint64_t position) {
+    if (rc == WEFT_E_CORRUPT)
+        snprintf(self->reason, sizeof self->reason, "row %" PRIu64 " cannot be read: %s", position,
+                 weft_err_text(rc));
+    return rc;
 }
 
 /* ---- types */
@@ -124,16 +133,6 @@ static bool s_wanted(weft_log_reader_t *self, size_t id) {
     return self->wanted[id] == WANTED_YES;
 }
 
-/* SQL function weft_wanted(type): false spares the reading of the event. Ids not known yet are read
- * and looked up outside. */
-static void s_sql_wanted(sqlite3_context *context, int count, sqlite3_value **values) {
-    weft_log_reader_t *self = sqlite3_user_data(context);
-    WEFT_ASSERT(count == 1);
-    int64_t id = sqlite3_value_int64(values[0]);
-    bool known = id > 0 && (uint64_t) id < self->types_count && self->types[id].name;
-    sqlite3_result_int(context, !known || s_wanted(self, (size_t) id));
-}
-
 /* ---- opening */
 
 weft_err_t weft_log_reader_new(weft_log_reader_t **out, const char *path) {
@@ -146,9 +145,6 @@ weft_err_t weft_log_reader_new(weft_log_reader_t **out, const char *path) {
     if ((rc = weft_db_open(&self->db, path, WEFT_DB_READ_ONLY, true, 0)) != WEFT_OK) goto out;
     snprintf(sql, sizeof sql, "PRAGMA cache_size=-%d", CACHE_KIB);
     if ((rc = weft_db_exec(self->db, sql)) != WEFT_OK) goto out;
-    rc = weft_db_error(self->db, sqlite3_create_function_v2(self->db, "weft_wanted", 1, SQLITE_UTF8,
-                                                            self, s_sql_wanted, NULL, NULL, NULL));
-    if (rc != WEFT_OK) goto out;
     const struct {
         weft_stmt_t *stmt;
         const char *sql;
@@ -224,6 +220,9 @@ weft_err_t weft_log_reader_begin(weft_log_reader_t *self, weft_log_head_t *head)
     rc = weft_stmt_done(&self->head);
     if (rc == WEFT_OK && self->at.position < self->at.anchor)
         rc = s_damaged(self, self->at.position);
+    if (rc == WEFT_OK && self->at.position < self->highest) /* a log never becomes shorter */
+        rc = s_damaged(self, self->at.position + 1);
+    if (rc == WEFT_OK) self->highest = self->at.position;
     *head = self->at;
     return rc;
 }
@@ -243,15 +242,30 @@ static weft_err_t s_chain_at(weft_log_reader_t *self, uint64_t position, uint64_
     bool found = weft_stmt_row(&self->chain);
     if (found) *chain = weft_stmt_bits(&self->chain, 0);
     weft_err_t rc = weft_stmt_done(&self->chain);
-    return rc == WEFT_OK && !found ? s_damaged(self, position) : rc;
+    if (rc != WEFT_OK) return s_unreadable(self, rc, position);
+    return found ? WEFT_OK : s_damaged(self, position);
 }
 
-/* Sets row->checksum. */
+/* Columns of weft_sql_row and weft_sql_rows_after. Text in place of a blob has the same bytes, but is
+ * not what was written. */
+static void s_take_row(const weft_stmt_t *st, weft_log_row_t *row) {
+    row->position = (uint64_t) weft_stmt_int(st, 0);
+    row->type = weft_stmt_int(st, 1);
+    row->chain = weft_stmt_bits(st, 2);
+    row->stored_us = weft_stmt_int(st, 3);
+    row->event = weft_stmt_blob(st, 4, &row->size);
+    if (!weft_stmt_is_blob(st, 4)) row->event = NULL;
+}
+
+/* Sets row->checksum and type. */
 static weft_err_t s_check_row(weft_log_reader_t *self, weft_log_row_t *row, uint64_t previous_chain,
-                              const weft_log_type_t *type) {
-    if (!type || !row->event || row->stored_us < 0) return s_damaged(self, row->position);
-    uint64_t event_hash = weft_hash(row->event, row->size);
-    row->checksum = weft_checksum_row(row->position, row->stored_us, type->hash, event_hash);
+                              const weft_log_type_t **type) {
+    weft_err_t rc = s_type(self, row->type, type);
+    if (rc != WEFT_OK) return rc;
+    if (!*type || !row->event || row->stored_us < 0) return s_damaged(self, row->position);
+    row->event_hash = weft_hash(row->event, row->size);
+    row->checksum = weft_checksum_row(row->position, row->stored_us, (*type)->hash,
+                                      row->event_hash);
     if (weft_checksum_chain(previous_chain, row->checksum) != row->chain)
         return s_damaged(self, row->position);
     return WEFT_OK;
@@ -260,23 +274,22 @@ static weft_err_t s_check_row(weft_log_reader_t *self, weft_log_row_t *row, uint
 weft_err_t weft_log_reader_verify(weft_log_reader_t *self, uint64_t position, uint64_t *chain) {
     WEFT_ASSERT(self->open);
     WEFT_ASSERT(position >= self->at.anchor && position <= self->at.position);
-    weft_log_row_t row = {.position = position};
-    const weft_log_type_t *type = NULL;
+    const weft_log_type_t *type;
     uint64_t previous;
     if (position == self->at.anchor) return s_chain_at(self, position, chain);
-    weft_err_t rc = s_chain_at(self, position - 1, &previous), checked = WEFT_OK;
+    weft_err_t rc = s_chain_at(self, position - 1, &previous), checked;
     if (rc != WEFT_OK) return rc;
     weft_stmt_bind_int(&self->row, 1, (int64_t) position);
     if (weft_stmt_row(&self->row)) {
-        row.type = weft_stmt_int(&self->row, 0);
-        row.stored_us = weft_stmt_int(&self->row, 1);
-        row.chain = *chain = weft_stmt_bits(&self->row, 2);
-        row.event = weft_stmt_blob(&self->row, 3, &row.size);
-        checked = s_type(self, row.type, &type);
+        weft_log_row_t row;
+        s_take_row(&self->row, &row);
+        *chain = row.chain;
+        checked = s_check_row(self, &row, previous, &type);
+    } else {
+        checked = s_damaged(self, position);
     }
-    if (checked == WEFT_OK) checked = s_check_row(self, &row, previous, type);
     rc = weft_stmt_done(&self->row);
-    return rc == WEFT_OK ? checked : rc;
+    return rc == WEFT_OK ? checked : s_unreadable(self, rc, position);
 }
 
 weft_err_t weft_log_reader_place(weft_log_reader_t *self, const weft_uuid_t *log,
@@ -332,15 +345,6 @@ weft_err_t weft_log_reader_origin(weft_log_reader_t *self, const weft_uuid_t *or
 
 /* ---- pages */
 
-static void s_take_row(const weft_stmt_t *st, weft_log_row_t *row) {
-    row->position = (uint64_t) weft_stmt_int(st, 0);
-    row->type = weft_stmt_int(st, 1);
-    row->chain = weft_stmt_bits(st, 2);
-    row->stored_us = weft_stmt_int(st, 3);
-    row->event = weft_stmt_blob(st, 4, &row->size);
-    if (!row->event && !weft_stmt_is_null(st, 4)) row->event = ""; /* a blob of no bytes */
-}
-
 /* Append type, stamp and event. False: the page has no room for it. */
 static bool s_put_row(weft_buf_t *w, size_t start, uint64_t max_bytes, const weft_log_row_t *row,
                       const weft_log_type_t *type) {
@@ -361,39 +365,35 @@ static bool s_put_row(weft_buf_t *w, size_t start, uint64_t max_bytes, const wef
     return true;
 }
 
-/* The row at out->next was not served, so nobody has checked it: its chain goes into the page. */
-static weft_err_t s_check_end(weft_log_reader_t *self, uint64_t from, bool last_served,
-                              weft_log_page_t *out) {
-    uint64_t chain;
-    if (last_served || out->next == from) return WEFT_OK;
-    return weft_log_reader_verify(self, out->next, &chain);
-}
-
-/* One row of the scan. more out: go on. */
+/* One row of the scan. more out: go on. A row that the filters skip is checked like any other: if its
+ * type is what was damaged, an event of interest would be missed without a word. */
 static weft_err_t s_page_row(weft_log_reader_t *self, weft_log_row_t *row, size_t start,
-                             uint64_t max_bytes, weft_buf_t *w, weft_log_page_t *out, bool *served,
-                             bool *more) {
-    const weft_log_type_t *type = NULL;
+                             uint64_t max_bytes, weft_buf_t *w, weft_log_page_t *out, bool *more) {
+    const weft_log_type_t *type;
     *more = false;
     if (row->position != out->next + 1) return s_damaged(self, out->next + 1);
-    bool wanted = row->event != NULL;
-    if (wanted) {
-        weft_err_t rc = s_type(self, row->type, &type);
-        if (rc != WEFT_OK) return rc;
-        wanted = !type || s_wanted(self, (size_t) row->type); /* without type it is damaged */
-    }
-    if (wanted) {
-        weft_err_t rc = s_check_row(self, row, out->chain, type);
-        if (rc != WEFT_OK) return rc;
+    weft_err_t rc = s_check_row(self, row, out->chain, &type);
+    if (rc != WEFT_OK) return rc;
+    if (s_wanted(self, (size_t) row->type)) {
         if (!s_put_row(w, start, max_bytes, row, type)) return WEFT_OK;
         out->count++;
         out->sum += row->checksum;
     }
-    *served = wanted;
     *more = true;
     out->next = row->position;
     out->chain = row->chain;
     return WEFT_OK;
+}
+
+/* The first row after from is damaged, unless it is from itself, whose chain it was held against. */
+static weft_err_t s_blame(weft_log_reader_t *self, uint64_t from) {
+    uint64_t chain;
+    char reason[sizeof self->reason];
+    memcpy(reason, self->reason, sizeof reason);
+    weft_err_t rc = weft_log_reader_verify(self, from, &chain);
+    if (rc != WEFT_OK) return rc;
+    memcpy(self->reason, reason, sizeof reason);
+    return WEFT_E_CORRUPT;
 }
 
 weft_err_t weft_log_reader_page(weft_log_reader_t *self, uint64_t from,
@@ -401,7 +401,8 @@ weft_err_t weft_log_reader_page(weft_log_reader_t *self, uint64_t from,
                                 uint64_t max_bytes, weft_buf_t *w, weft_log_page_t *out) {
     WEFT_ASSERT(self->open && max_events > 0);
     size_t start = w->size;
-    bool served = false, more = true;
+    uint64_t rows = 0, bytes = 0; /* looked at */
+    bool more = true;
     *out = (weft_log_page_t){.next = from};
     self->filters = filters;
     memset(self->wanted, WANTED_UNKNOWN, self->types_capacity);
@@ -409,15 +410,22 @@ weft_err_t weft_log_reader_page(weft_log_reader_t *self, uint64_t from,
     if (rc != WEFT_OK) return rc;
     weft_stmt_bind_int(&self->rows_after, 1, (int64_t) from);
     weft_stmt_bind_int(&self->rows_after, 2, WEFT_PAGE_ROWS_MAX);
-    while (stop == WEFT_OK && more && out->count < max_events && weft_stmt_row(&self->rows_after)) {
+    while (stop == WEFT_OK && more && out->count < max_events && rows < WEFT_PAGE_ROWS_MAX &&
+           bytes < WEFT_PAGE_LOOK_BYTES_MAX) {
         weft_log_row_t row;
+        if (!weft_stmt_row(&self->rows_after)) {
+            if (out->next < self->at.position) stop = s_damaged(self, out->next + 1);
+            break;
+        }
         s_take_row(&self->rows_after, &row);
-        stop = s_page_row(self, &row, start, max_bytes, w, out, &served, &more);
+        rows++;
+        bytes += row.size;
+        stop = s_page_row(self, &row, start, max_bytes, w, out, &more);
     }
     rc = weft_stmt_done(&self->rows_after);
     self->filters = NULL;
-    if (rc == WEFT_OK) rc = stop;
-    if (rc == WEFT_E_CORRUPT && out->next > from) rc = WEFT_OK; /* what lies before it is whole */
-    if (rc == WEFT_OK) rc = s_check_end(self, from, served, out);
+    rc = rc == WEFT_OK ? stop : s_unreadable(self, rc, out->next + 1);
+    /* what lies before the damage is whole */
+    if (rc == WEFT_E_CORRUPT) rc = out->next > from ? WEFT_OK : s_blame(self, from);
     return rc == WEFT_OK && !weft_buf_ok(w) ? WEFT_E_NOMEM : rc;
 }

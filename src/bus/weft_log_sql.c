@@ -1,6 +1,5 @@
 /* weft_log_sql: see weft_log_sql.h.
- * chain is a 64-bit pattern kept as a signed integer. In events the small columns come before the
- * event, so that a scan that skips a row reads only the start of it. */
+ * chain is a 64-bit pattern kept as a signed integer. */
 #include "weft_log_sql.h"
 
 const char weft_sql_create[] =
@@ -41,9 +40,8 @@ const char weft_sql_head[] =
     "SELECT position, stored_us, chain FROM events ORDER BY position DESC LIMIT 1";
 const char weft_sql_anchor[] = "SELECT (SELECT value FROM meta WHERE key = 'anchor_position'),"
                                " (SELECT value FROM meta WHERE key = 'anchor_chain')";
-const char weft_sql_row[] = "SELECT type, stored_us, chain, event FROM events WHERE position = ?1";
+const char weft_sql_row[] =
+    "SELECT position, type, chain, stored_us, event FROM events WHERE position = ?1";
 const char weft_sql_chain[] = "SELECT chain FROM events WHERE position = ?1";
-/* weft_wanted is the reader's own function: the event of an unwanted row is not read at all. */
-const char weft_sql_rows_after[] =
-    "SELECT position, type, chain, stored_us, CASE WHEN weft_wanted(type) THEN event END"
-    " FROM events WHERE position > ?1 ORDER BY position LIMIT ?2";
+const char weft_sql_rows_after[] = "SELECT position, type, chain, stored_us, event"
+                                   " FROM events WHERE position > ?1 ORDER BY position LIMIT ?2";

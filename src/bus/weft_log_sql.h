@@ -20,7 +20,7 @@ extern const char weft_sql_event_insert[];      /* position, type, stored_us, ch
 extern const char weft_sql_event_insert_many[]; /* the same for WEFT_LOG_INSERT_ROWS rows */
 extern const char weft_sql_head[];              /* → position, stored_us, chain */
 extern const char weft_sql_anchor[];            /* → position, chain */
-extern const char weft_sql_row[];               /* position → type, stored_us, chain, event */
+extern const char weft_sql_row[];               /* position → as rows_after */
 extern const char weft_sql_chain[];             /* position → chain */
 extern const char
     weft_sql_rows_after[]; /* position, limit → position, type, chain, stored_us, event */

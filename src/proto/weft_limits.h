@@ -20,7 +20,8 @@
 
 #define WEFT_PAGE_BYTES_MAX (256u << 10)
 #define WEFT_PAGE_EVENTS_MAX 65536u
-#define WEFT_PAGE_ROWS_MAX 65536u /* C2: rows that one page may look at */
+#define WEFT_PAGE_ROWS_MAX 65536u            /* C2: rows that one page may look at */
+#define WEFT_PAGE_LOOK_BYTES_MAX (16u << 20) /* C2: bytes of events in them */
 
 #define WEFT_WINDOW_EVENTS_MAX 8192u    /* O2 */
 #define WEFT_FILTERS_MAX 256u           /* F4 */

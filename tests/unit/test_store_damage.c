@@ -84,16 +84,61 @@ static void swapped_rows(void **state) {
     expect_damaged(f, 6, ">");
 }
 
-static void chain_of_a_skipped_row_at_the_end_of_a_page(void **state) {
+static void skipped_row_at_the_end_of_a_page(void **state) {
+    fixture_t *f = *state;
+    /* row 20 does not match, but its chain would become the reader's position */
+    fixture_sql(f, "UPDATE events SET chain = chain + 1 WHERE position = 20");
+    expect_damaged(f, 20, "a.odd");
+}
+
+static void wanted_row_that_looks_like_a_skipped_one(void **state) {
+    fixture_t *f = *state;
+    fixture_sql(f, "UPDATE events SET type = (SELECT type FROM events WHERE position = 2)"
+                   " WHERE position = 7");
+    expect_damaged(f, 7, "a.odd");
+}
+
+static void event_of_a_skipped_row(void **state) {
+    fixture_t *f = *state;
+    fixture_sql(f, "UPDATE events SET event = zeroblob(length(event)) WHERE position = 8");
+    expect_damaged(f, 8, "a.odd");
+}
+
+static void event_stored_as_text(void **state) {
+    fixture_t *f = *state;
+    fixture_sql(f, "UPDATE events SET event = CAST(event AS TEXT) WHERE position = 4");
+    expect_damaged(f, 4, ">");
+}
+
+static void missing_rows_below_the_head(void **state) {
+    fixture_t *f = *state;
+    fixture_sql(f, "DELETE FROM events WHERE position BETWEEN 15 AND 19");
+    expect_damaged(f, 15, ">");
+}
+
+static void log_that_becomes_shorter(void **state) {
+    fixture_t *f = *state;
+    weft_log_reader_t *reader;
+    weft_log_head_t head;
+    assert_rc(weft_log_reader_new(&reader, weft_store_path(f->store)), WEFT_OK);
+    assert_rc(weft_log_reader_begin(reader, &head), WEFT_OK);
+    weft_log_reader_end(reader);
+    fixture_sql(f, "DELETE FROM events WHERE position > 17");
+    assert_rc(weft_log_reader_begin(reader, &head), WEFT_E_CORRUPT);
+    assert_string_equal(weft_log_reader_reason(reader), "row 18 is damaged");
+    weft_log_reader_end(reader);
+    weft_log_reader_destroy(&reader);
+}
+
+static void place_whose_own_row_is_damaged(void **state) {
     fixture_t *f = *state;
     weft_buf_t w;
     weft_log_page_t page;
     char reason[256];
     weft_buf_init(&w);
-    /* row 20 does not match, but its chain would become the reader's position */
-    fixture_sql(f, "UPDATE events SET chain = chain + 1 WHERE position = 20");
-    assert_rc(fixture_page(f, 0, "a.odd", 1000, 1 << 18, &w, &page, reason), WEFT_E_CORRUPT);
-    assert_string_equal(reason, "row 20 is damaged");
+    fixture_sql(f, "UPDATE events SET chain = chain + 1 WHERE position = 10");
+    assert_rc(fixture_page(f, 10, ">", 1000, 1 << 18, &w, &page, reason), WEFT_E_CORRUPT);
+    assert_string_equal(reason, "row 10 is damaged"); /* not 11, which was held against it */
     weft_buf_free(&w);
 }
 
@@ -161,7 +206,13 @@ int main(void) {
         T(changed_type_name),
         T(missing_row),
         T(swapped_rows),
-        T(chain_of_a_skipped_row_at_the_end_of_a_page),
+        T(skipped_row_at_the_end_of_a_page),
+        T(wanted_row_that_looks_like_a_skipped_one),
+        T(event_of_a_skipped_row),
+        T(event_stored_as_text),
+        T(missing_rows_below_the_head),
+        T(log_that_becomes_shorter),
+        T(place_whose_own_row_is_damaged),
         T(damaged_head_keeps_the_store_from_opening),
         T(lost_log_id_keeps_the_store_from_opening),
         T(a_file_of_something_else),

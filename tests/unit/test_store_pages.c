@@ -105,6 +105,26 @@ static void one_page_looks_at_a_bounded_number_of_rows(void **state) {
     weft_buf_free(&w);
 }
 
+static void one_page_looks_at_a_bounded_number_of_bytes(void **state) {
+    fixture_t *f = *state;
+    weft_buf_t w;
+    weft_buf_init(&w);
+    uint64_t seq = 100, looked = 0;
+    while (looked <= WEFT_PAGE_LOOK_BYTES_MAX) {
+        fixture_begin(f);
+        for (unsigned i = 0; i < 16; i++) {
+            assert_true(fixture_take(f, "a.c", 1, ++seq, 250000));
+            looked += 250000;
+        }
+        assert_rc(fixture_end(f), WEFT_OK);
+    }
+    weft_log_page_t page = page_of(f, 100, "nothing.like.it", 1000, 1 << 18, &w);
+    assert_int_equal(page.next, 100 + WEFT_PAGE_LOOK_BYTES_MAX / 250000 + 1);
+    page = page_of(f, page.next, "nothing.like.it", 1000, 1 << 18, &w);
+    assert_int_equal(page.next, seq);
+    weft_buf_free(&w);
+}
+
 static void a_reader_learns_new_types(void **state) {
     fixture_t *f = *state;
     weft_log_reader_t *reader;
@@ -142,6 +162,7 @@ int main(void) {
         T(filtered_out_after_the_size_limit_is_looked_at_again),
         T(at_the_head_there_is_nothing),
         T(one_page_looks_at_a_bounded_number_of_rows),
+        T(one_page_looks_at_a_bounded_number_of_bytes),
         T(a_reader_learns_new_types),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
