@@ -13,9 +13,9 @@
 
 typedef struct weft_control_server weft_control_server_t;
 
-/* Messages that wait for one peer, each way. With pages of 256 KiB and requests of 128 KiB that is
- * what a stalled or hostile peer can hold: 16 and 8 MiB (P5). A reader asks for a page at a time. */
-#define WEFT_CONTROL_HWM 64
+/* Messages that wait for one peer, each way. With pages of 768 KiB and requests of 128 KiB that is
+ * what a stalled or hostile peer can hold: 12 and 2 MiB (P5). A reader asks for a page at a time. */
+#define WEFT_CONTROL_HWM 16
 #define WEFT_CONTROL_REQUEST_BYTES_MAX (128u << 10)
 
 typedef struct {

@@ -18,7 +18,7 @@
 #define WEFT_BATCH_TYPES_MAX 256u
 #define WEFT_BATCH_US_MAX 5000
 
-#define WEFT_PAGE_BYTES_MAX (256u << 10)
+#define WEFT_PAGE_BYTES_MAX (768u << 10)
 #define WEFT_PAGE_EVENTS_MAX 65536u
 #define WEFT_PAGE_ROWS_MAX 65536u            /* C2: rows that one page may look at */
 #define WEFT_PAGE_LOOK_BYTES_MAX (16u << 20) /* C2: bytes of events in them */

@@ -45,7 +45,7 @@ ORIGIN_STATE = {"last": 41, "chain": 2**64 - 1, "position": 1000, "refused_seq":
                 "refused_code": 12}
 FILTERS = ["comment.created", "post.*", "order.>", "*", ">"]
 LIMITS = {"type_bytes": 255, "subject_bytes": 1024, "event_bytes": 262144,
-          "live_message_bytes": 65536, "batch_events": 4096, "page_bytes": 262144,
+          "live_message_bytes": 65536, "batch_events": 4096, "page_bytes": 786432,
           "window_events": 8192, "filters": 256, "types": 65536}
 REPORT = {"name": "query", "instance": ORIGIN, "software": "0.1.0", "position": 1000, "outbox": 3,
           "parked": 2, "applied_catch_up": 900, "applied_live": 100, "live": True,
@@ -79,7 +79,7 @@ def frames():
         "limits": LIMITS, "origin": ORIGIN_STATE})
     yield "filters", pack(FILTERS)
     yield "fetch", pack({"id": 8, "position": [LOG, 1000, 2**63], "filters": FILTERS,
-                         "max_events": 4096, "max_bytes": 262144})
+                         "max_events": 4096, "max_bytes": 786432})
     yield "page", pack({"id": 8, "boot": BOOT, "log": LOG, "from": 1000, "next": 1010,
                         "chain": 2**63 + 1, "head": 2000, "count": 1, "sum": 2**64 - 1})
     yield "report", pack(REPORT)

@@ -294,7 +294,7 @@ static void fetch_and_page_decode_and_encode(void **state) {
     assert_int_equal(f.position.kind, WEFT_PLACE_CHECKED);
     assert_int_equal(f.position.at.position.value, 1000);
     assert_int_equal(f.max_events, 4096);
-    assert_int_equal(f.max_bytes, 262144);
+    assert_int_equal(f.max_bytes, 786432);
     assert_int_equal(f.filters.size, filters_size);
     assert_memory_equal(f.filters.data, filters, filters_size);
     weft_fetch_encode(&w, &f);
