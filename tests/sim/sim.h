@@ -36,6 +36,7 @@
     X(half_open, "a live connection died without a word")                    \
     X(page_more, "a page ended before the head")                             \
     X(page_empty, "a page held nothing and still moved on")                  \
+    X(page_ahead, "a page was asked for before the one in hand was read")    \
     X(late_reply, "a reply came that nobody waited for")                     \
     X(request_lost, "a request or reply on the control socket was lost")     \
     X(request_doubled, "a request or reply was doubled")                     \

@@ -57,6 +57,7 @@ void sim_uuid(uint8_t uuid[16], unsigned origin) {
 }
 
 sim_event_t *sim_event(unsigned origin, uint64_t seq, unsigned type, size_t size, uint64_t cause) {
+    static const uint8_t trace[WEFT_TRACEPARENT_BYTES] = {7};
     uint8_t uuid[16];
     weft_buf_t bytes = {0}, data = {0};
     sim_event_t *event = sim_alloc(sizeof *event);
@@ -68,8 +69,9 @@ sim_event_t *sim_event(unsigned origin, uint64_t seq, unsigned type, size_t size
                               .time_us = 1700000000000000 + (int64_t) ++w.serial,
                               .source = "sim",
                               .source_size = 3,
-                              .subject = "s/1",
-                              .subject_size = 3,
+                              .subject = seq % 3 ? "s/1" : NULL,
+                              .subject_size = seq % 3 ? 3 : 0,
+                              .traceparent = seq % 4 ? NULL : trace,
                               .cause = cause,
                               .data = data.data,
                               .data_size = data.size};
@@ -333,6 +335,33 @@ static void s_settle(sim_node_t *n) {
 
 /* ---- the subscribing end */
 
+static bool s_sub_act(sim_node_t *n) {
+    weft_subscriber_action_t action;
+    weft_buf_t body = {0}, filters = {0};
+    weft_subscriber_next(n->sub, w.now, sim_random() | 1, &action);
+    if (action.kind == WEFT_SUBSCRIBER_NOTHING) return false;
+    bool hello = action.kind == WEFT_SUBSCRIBER_HELLO;
+    bool sent = !sim_chance(30);
+    uint64_t id = hello ? action.hello.id : action.fetch.id;
+    if (hello) {
+        action.hello.name = weft_text("sim");
+        weft_hello_encode(&body, &action.hello);
+    } else {
+        uint32_t count = 0;
+        while (count < 3 && sim_filters[n->set][count]) count++;
+        weft_mp_put_array(&filters, count);
+        for (uint32_t i = 0; i < count; i++) weft_mp_put_text(&filters, sim_filters[n->set][i]);
+        action.fetch.filters = (weft_bytes_t){.data = filters.data, .size = filters.size};
+        weft_fetch_encode(&body, &action.fetch);
+    }
+    if (sent) sim_post(n, true, SIM_SUB, sim_frame(hello ? "HELLO" : "FETCH", 5, &body, NULL));
+    n->sub_id = sent ? id : 0;
+    weft_subscriber_sent(n->sub, w.now, id, sent);
+    weft_buf_free(&body);
+    weft_buf_free(&filters);
+    return true;
+}
+
 static void s_sub_control(sim_node_t *n, const sim_frame_t *frame) {
     weft_command_t command = weft_command_parse(frame->topic, frame->topic_size);
     weft_subscriber_state_t before = weft_subscriber_state(n->sub);
@@ -362,13 +391,19 @@ static void s_sub_control(sim_node_t *n, const sim_frame_t *frame) {
         size_t ready = weft_subscriber_ready(n->sub);
         rc = weft_page_decode(frame->body, frame->body_size, &page);
         RULE("C2", rc == WEFT_OK, "PAGE does not decode: %s", weft_err_name(rc));
+        bool wanted = page.id == n->sub_id;
+        if (wanted) n->sub_id = 0;
+        if (weft_subscriber_ahead(n->sub, w.now, &page)) {
+            SAW(page_ahead);
+            RULE("C3", wanted, "a page that nobody waits for has a follower");
+            (void) s_sub_act(n);
+        }
         weft_subscriber_page(n->sub, w.now, &page, frame->page, frame->page_size);
-        if (page.id != n->sub_id) SAW(late_reply);
+        if (!wanted) SAW(late_reply);
         RULE("S3", page.boot == n->sub_boot || weft_subscriber_ready(n->sub) == ready,
              "a page of another boot is applied");
-        RULE("C3", page.id == n->sub_id || weft_subscriber_ready(n->sub) == ready,
+        RULE("C3", wanted || weft_subscriber_ready(n->sub) == ready,
              "a page that nobody waits for is applied");
-        if (page.id == n->sub_id) n->sub_id = 0;
         if (weft_subscriber_state(n->sub) == WEFT_SUBSCRIBER_LIVE && n->queues[SIM_LIVE].count)
             SAW(unread_joined);
     } else {
@@ -398,33 +433,6 @@ static void s_sub_live(sim_node_t *n, const sim_frame_t *frame) {
          weft_subscriber_ready(n->sub) == ready &&
              weft_subscriber_state(n->sub) != WEFT_SUBSCRIBER_LIVE,
          "a record of another boot is applied");
-}
-
-static bool s_sub_act(sim_node_t *n) {
-    weft_subscriber_action_t action;
-    weft_buf_t body = {0}, filters = {0};
-    weft_subscriber_next(n->sub, w.now, sim_random() | 1, &action);
-    if (action.kind == WEFT_SUBSCRIBER_NOTHING) return false;
-    bool hello = action.kind == WEFT_SUBSCRIBER_HELLO;
-    bool sent = !sim_chance(30);
-    uint64_t id = hello ? action.hello.id : action.fetch.id;
-    if (hello) {
-        action.hello.name = weft_text("sim");
-        weft_hello_encode(&body, &action.hello);
-    } else {
-        uint32_t count = 0;
-        while (count < 3 && sim_filters[n->set][count]) count++;
-        weft_mp_put_array(&filters, count);
-        for (uint32_t i = 0; i < count; i++) weft_mp_put_text(&filters, sim_filters[n->set][i]);
-        action.fetch.filters = (weft_bytes_t){.data = filters.data, .size = filters.size};
-        weft_fetch_encode(&body, &action.fetch);
-    }
-    if (sent) sim_post(n, true, SIM_SUB, sim_frame(hello ? "HELLO" : "FETCH", 5, &body, NULL));
-    n->sub_id = sent ? id : 0;
-    weft_subscriber_sent(n->sub, w.now, id, sent);
-    weft_buf_free(&body);
-    weft_buf_free(&filters);
-    return true;
 }
 
 /* ---- transactions */
