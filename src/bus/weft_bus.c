@@ -213,6 +213,8 @@ static void s_batch(weft_bus_t *self, bool receive) {
 
 static void s_heartbeat(weft_bus_t *self) {
     if (weft_os_monotonic_ms() < self->record_due_ms) return;
+    (void) weft_store_retry(self->store); /* else the trouble stays noted */
+    s_note_trouble(self);
     weft_sequencer_begin(self->sequencer, weft_os_now_us()); /* an empty batch: a heartbeat */
     s_record(self);
 }

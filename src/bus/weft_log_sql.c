@@ -20,6 +20,10 @@ const char weft_sql_schema[] =
 const char weft_sql_meta_insert[] = "INSERT INTO meta(key, value) VALUES(?1, ?2)";
 const char weft_sql_meta[] = "SELECT value FROM meta WHERE key = ?1";
 
+/* Counts, since SQLite does not write a page that stays the same. */
+const char weft_sql_touch[] = "INSERT INTO meta(key, value) VALUES('retries', 1)"
+                              " ON CONFLICT(key) DO UPDATE SET value = value + 1";
+
 const char weft_sql_types_after[] = "SELECT id, name FROM types WHERE id > ?1 ORDER BY id";
 const char weft_sql_type_insert[] = "INSERT INTO types(id, name) VALUES(?1, ?2)";
 

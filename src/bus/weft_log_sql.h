@@ -12,6 +12,7 @@ extern const char weft_sql_create[];            /* the whole schema, version 1 *
 extern const char weft_sql_schema[];            /* application_id, user_version, tables */
 extern const char weft_sql_meta_insert[];       /* key, value */
 extern const char weft_sql_meta[];              /* key → value */
+extern const char weft_sql_touch[];             /* a small write that nobody reads */
 extern const char weft_sql_types_after[];       /* id → id, name */
 extern const char weft_sql_type_insert[];       /* id, name */
 extern const char weft_sql_origin[];            /* origin → last, position, chain */

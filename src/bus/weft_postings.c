@@ -13,7 +13,7 @@
 struct weft_postings {
     /* types by place in the block, 0: none; block b is kept in half b % 2 */
     uint32_t types[2][WEFT_POSTINGS_BLOCK];
-    uint64_t blocks[2];             /* number + 1; 0: none */
+    uint64_t blocks[2];                 /* number + 1; 0: none */
     uint64_t keys[WEFT_POSTINGS_BLOCK]; /* type and place, to be sorted */
 };
 

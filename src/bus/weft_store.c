@@ -293,8 +293,7 @@ static weft_err_t s_trouble(weft_store_t *self, weft_err_t rc) {
     if (rc == WEFT_OK || s_closed(self)) return rc;
     if (rc != self->trouble)
         weft_diag(WEFT_DIAG_ERROR, "store.trouble", "error=%s path=\"%s\" action=%s",
-                  weft_err_name(rc), self->path,
-                  s_passes(rc) ? "retry_with_next_batch" : "refuse_until_restart");
+                  weft_err_name(rc), self->path, s_passes(rc) ? "retry" : "refuse_until_restart");
     self->trouble = rc;
     return rc;
 }
@@ -379,6 +378,25 @@ static void s_roll_back(weft_store_t *self) {
         weft_diag(WEFT_DIAG_WARN, "store.rollback", "sqlite=\"%s\"", sqlite3_errmsg(self->db));
 }
 
+static void s_well(weft_store_t *self) {
+    if (self->trouble != WEFT_OK)
+        weft_diag(WEFT_DIAG_INFO, "store.well_again", "after=%s path=\"%s\"",
+                  weft_err_name(self->trouble), self->path);
+    self->trouble = WEFT_OK;
+}
+
+weft_err_t weft_store_retry(weft_store_t *self) {
+    if (self->trouble == WEFT_OK || s_closed(self)) return self->trouble;
+    weft_err_t rc = weft_db_exec(self->db, weft_sql_touch);
+    if (rc == WEFT_OK) {
+        s_well(self);
+    } else {
+        s_trouble(self, rc);
+        s_roll_back(self);
+    }
+    return rc;
+}
+
 weft_err_t weft_store_append(weft_store_t *self, weft_sequencer_t *sequencer) {
     if (s_closed(self)) return self->trouble;
     int64_t last_type = self->last_type;
@@ -393,10 +411,7 @@ weft_err_t weft_store_append(weft_store_t *self, weft_sequencer_t *sequencer) {
         return rc;
     }
     self->last_type = last_type;
-    if (self->trouble != WEFT_OK)
-        weft_diag(WEFT_DIAG_INFO, "store.well_again", "after=%s path=\"%s\"",
-                  weft_err_name(self->trouble), self->path);
-    self->trouble = WEFT_OK;
+    s_well(self);
     return WEFT_OK;
 }
 

@@ -35,11 +35,14 @@ weft_err_t weft_store_origin(weft_store_t *self, const uint8_t uuid[16], uint64_
 /* Write the batch in hand in one transaction. Sets store_id of new types; the caller then calls
  * weft_sequencer_commit or weft_sequencer_rollback. WEFT_OK, WEFT_E_FULL, or an error for good. */
 weft_err_t weft_store_append(weft_store_t *self, weft_sequencer_t *sequencer);
+/* While the disk is full or locked: does it take a small write again? Publishers that were told of the
+ * trouble send nothing that could try. WEFT_OK if there is no trouble any more, else the trouble. */
+weft_err_t weft_store_retry(weft_store_t *self);
 /* Move what is in the WAL into the database once it has grown enough. To be called after the acks. */
 weft_err_t weft_store_checkpoint(weft_store_t *self);
 
 /* WEFT_OK; WEFT_E_FULL (disk) or WEFT_E_LOCKED (another program holds the database) until an append
- * goes well again; else the error that closed it for good. */
+ * or a retry goes well; else the error that closed it for good. */
 weft_err_t weft_store_trouble(const weft_store_t *self);
 
 #endif

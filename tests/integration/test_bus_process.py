@@ -281,10 +281,11 @@ def test_full_disk_is_told_and_passes():
         peer.records.clear()
         peer.wait("heartbeats go on", lambda: len(peer.records) >= 2)
         os.unlink(ballast)
+        # whoever waits until it accepts sends nothing that could show that there is room
+        peer.wait("to accept again", lambda: peer.welcome()["accepting"])
         peer.seq = stored
         peer.emit(b"a.b", "there is room")
         peer.wait_ack(stored + 1)
-        peer.wait("to accept again", lambda: peer.welcome()["accepting"])
         state = peer.status()
         assert state["counters"]["store_failed"] >= 1
         check_books(state)

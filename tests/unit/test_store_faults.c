@@ -96,6 +96,24 @@ static void full_disk_passes(void **state) {
     assert_int_equal(weft_store_head(f->store)->position, 80);
 }
 
+static void full_disk_passes_also_when_nothing_is_appended(void **state) {
+    fixture_t *f = *state;
+    assert_rc(weft_store_retry(f->store), WEFT_OK);
+    s_fault.code = SQLITE_FULL;
+    s_fault.for_good = true;
+    assert_rc(fixture_append(f, 1, 1, 40), WEFT_E_FULL);
+    s_fault.reached = false;
+    assert_rc(weft_store_retry(f->store), WEFT_E_FULL);
+    assert_true(s_fault.reached);
+    assert_rc(weft_store_trouble(f->store), WEFT_E_FULL);
+    no_fault();
+    assert_rc(weft_store_retry(f->store), WEFT_OK);
+    assert_rc(weft_store_trouble(f->store), WEFT_OK);
+    assert_rc(fixture_append(f, 1, 1, 40), WEFT_OK);
+    fixture_reopen(f);
+    assert_int_equal(weft_store_head(f->store)->position, 40);
+}
+
 static void failed_sync_closes_the_store_until_restart(void **state) {
     fixture_t *f = *state;
     assert_rc(fixture_append(f, 1, 1, 40), WEFT_OK);
@@ -106,6 +124,7 @@ static void failed_sync_closes_the_store_until_restart(void **state) {
     no_fault();
     assert_rc(weft_store_trouble(f->store), WEFT_E_STORE);
     assert_rc(fixture_append(f, 1, 41, 80), WEFT_E_STORE);
+    assert_rc(weft_store_retry(f->store), WEFT_E_STORE);
     assert_int_equal(weft_sequencer_position(f->sequencer), 40);
     fixture_reopen(f);
     assert_rc(weft_store_trouble(f->store), WEFT_OK);
@@ -165,6 +184,7 @@ static void each_write_and_sync_may_fail(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         T(full_disk_passes),
+        T(full_disk_passes_also_when_nothing_is_appended),
         T(failed_sync_closes_the_store_until_restart),
         T(failed_sync_of_a_checkpoint_closes_the_store),
         T(each_write_and_sync_may_fail),
