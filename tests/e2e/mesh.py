@@ -8,56 +8,22 @@ gets a mesh of its own: a bus and the four services of the blog, running and joi
 something that can be observed; a failure shows what the processes wrote. Only processes that were
 started here are ever signalled, and none outlives the test."""
 
-import ctypes
 import http.client
 import json
 import os
-import re
 import shutil
-import signal
 import subprocess
 import sys
 import time
 import traceback
 
+from process import SLOW, Failure, Process, check, seed, wait_until
+
 SERVICES = ("posts", "comments", "moderation", "query")
-SLOW = float(os.environ.get("WEFT_TEST_SLOW", "1"))
-PR_SET_PDEATHSIG = 1
-_libc = ctypes.CDLL(None, use_errno=True)
-
-
-class Failure(AssertionError):
-    """A check that did not hold."""
 
 
 class Lost(Exception):
     """No whole answer came: the request may have happened or not."""
-
-
-def wait_until(what, condition, seconds=10.0):
-    """Ask condition again and again until it gives something true, and return that."""
-    end = time.monotonic() + seconds * SLOW
-    pause = 0.002
-    while True:
-        got = condition()
-        if got:
-            return got
-        if time.monotonic() > end:
-            raise Failure(f"waited {seconds * SLOW:.0f} s for: {what}")
-        time.sleep(pause)
-        pause = min(pause * 1.5, 0.1)
-
-
-def check(got, wanted, what):
-    if got != wanted:
-        raise Failure(f"{what}\n  wanted {wanted!r}\n  got    {got!r}")
-
-
-def seed():
-    """The seed of this run, printed so that a failure can be repeated."""
-    value = int(os.environ.get("WEFT_TEST_SEED") or int.from_bytes(os.urandom(4), "big"))
-    print(f"  seed: {value}   (again: WEFT_TEST_SEED={value})", flush=True)
-    return value
 
 
 class Answer:
@@ -109,66 +75,6 @@ class Client:
         if response.will_close:
             self.close()
         return answer
-
-
-class Process:
-    """A program that prints one line "ready key=value …" when it serves."""
-
-    def __init__(self, name, arguments, scratch):
-        self.name, self.arguments = name, arguments
-        self.out_path = os.path.join(scratch, name + ".out")
-        self.err_path = os.path.join(scratch, name + ".err")
-        self.child, self.ready = None, {}
-
-    @property
-    def http(self):
-        return self.ready["http"]
-
-    def start(self):
-        assert self.child is None, self.name
-        with open(self.out_path, "wb") as out, open(self.err_path, "ab") as err:
-            self.child = subprocess.Popen(
-                self.arguments, stdin=subprocess.DEVNULL, stdout=out, stderr=err,
-                preexec_fn=lambda: _libc.prctl(PR_SET_PDEATHSIG, signal.SIGKILL))
-        line = wait_until(f"{self.name} is ready", self._ready_line, 20)
-        self.ready = dict(word.split("=", 1) for word in line.split()[1:] if "=" in word)
-        return self
-
-    def _ready_line(self):
-        status = self.child.poll()
-        if status is not None:
-            self.child = None
-            raise Failure(f"{self.name} ended with {status} before it was ready")
-        with open(self.out_path, encoding="utf-8") as out:
-            found = re.search(r"^ready .*\n", out.read(), re.M)
-        return found and found.group(0)
-
-    def stop(self, kill=False):
-        """SIGTERM must be a clean end; kill is SIGKILL."""
-        child, self.child = self.child, None
-        child.send_signal(signal.SIGKILL if kill else signal.SIGTERM)
-        try:
-            status = child.wait(20 * SLOW)
-        except subprocess.TimeoutExpired:
-            child.kill()
-            child.wait()
-            raise Failure(f"{self.name} did not end on SIGTERM") from None
-        if not kill:
-            check(status, 0, f"{self.name}: exit status after SIGTERM")
-
-    def alive(self):
-        return self.child is not None and self.child.poll() is None
-
-    def log(self):
-        with open(self.err_path, encoding="utf-8", errors="replace") as err:
-            return err.read()
-
-    def tail(self, count=40):
-        if not os.path.exists(self.err_path):
-            return ""
-        lines = self.log().splitlines()
-        plain = [line for line in lines if "http.access" not in line]
-        return "\n".join(["    " + line for line in plain[-count:]])
 
 
 class Mesh:

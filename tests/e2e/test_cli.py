@@ -11,8 +11,7 @@ import time
 
 import msgpack
 
-sys.path.insert(0, os.path.join(os.environ["WEFT_SOURCE_DIR"], "tests/integration"))
-from bus_client import SCRATCH, SLOW, Bus, Peer, main, store, wait_until  # noqa: E402
+from bus_client import SCRATCH, SLOW, Bus, Peer, main, store, wait_until
 
 WEFT = os.path.join(os.environ["WEFT_BIN_DIR"], "weft")
 NOWHERE = "ipc://" + store("nowhere")

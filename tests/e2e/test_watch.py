@@ -3,8 +3,7 @@ import os
 import subprocess
 import sys
 
-sys.path.insert(0, os.path.join(os.environ["WEFT_SOURCE_DIR"], "tests/integration"))
-from bus_client import SLOW, Bus, main, store, wait_until  # noqa: E402
+from bus_client import SLOW, Bus, main, store, wait_until
 
 WEFT = os.path.join(os.environ["WEFT_BIN_DIR"], "weft")
 WATCH = os.path.join(os.environ["WEFT_SOURCE_DIR"], "docs/watch.py")

@@ -14,7 +14,8 @@ import msgpack
 import xxhash
 import zmq
 
-SLOW = int(os.environ.get("WEFT_TEST_SLOW", "1"))
+from process import SLOW, wait_until  # pylint: disable=unused-import
+
 SCRATCH = os.environ["WEFT_TEST_DIR"]
 BUS = os.path.join(os.environ["WEFT_BIN_DIR"], "weft-bus")
 MASK = (1 << 64) - 1
@@ -68,18 +69,6 @@ def stamped(body):
 
 
 # ---- waiting
-
-def wait_until(what, condition, seconds=10):
-    """Poll a condition that is about something observable; its first true value is returned."""
-    end = time.monotonic() + seconds * SLOW
-    while True:
-        value = condition()
-        if value:
-            return value
-        if time.monotonic() > end:
-            raise AssertionError("waited %s s in vain for %s" % (seconds * SLOW, what))
-        select.select([], [], [], 0.005)
-
 
 def receive(socket, seconds=10):
     if not socket.poll(int(seconds * SLOW * 1000)):
