@@ -7,6 +7,7 @@
 #include "weft_assert.h"
 #include "weft_bus_sockets.h"
 #include "weft_control_server.h"
+#include "weft_crash.h"
 #include "weft_fanout.h"
 #include "weft_ingest.h"
 #include "weft_limits.h"
@@ -199,13 +200,18 @@ static bool s_commit(weft_bus_t *self) {
 static void s_batch(weft_bus_t *self, bool receive) {
     weft_sequencer_begin(self->sequencer, weft_os_now_us());
     weft_ingest_take(self->ingest, receive);
+    WEFT_CRASH_POINT("bus.taken");
     bool committed = s_commit(self);
     s_note_books(self);
     if (committed) {
+        WEFT_CRASH_POINT("bus.committed");
         weft_fanout_events(self->fanout, self->sequencer);
+        WEFT_CRASH_POINT("bus.published");
         s_record(self);
+        WEFT_CRASH_POINT("bus.recorded");
     }
     weft_fanout_acks(self->fanout, self->sequencer);
+    WEFT_CRASH_POINT("bus.acked");
     weft_ingest_release(self->ingest);
     (void) weft_store_checkpoint(self->store); /* its failure is the store's trouble */
     s_note_trouble(self);

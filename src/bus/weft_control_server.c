@@ -4,6 +4,7 @@
 #include "weft_assert.h"
 #include "weft_buf.h"
 #include "weft_control.h"
+#include "weft_crash.h"
 #include "weft_limits.h"
 #include "weft_log_reader.h"
 #include "weft_net.h"
@@ -210,6 +211,7 @@ static void s_hello(weft_control_server_t *self, const void *body, size_t size) 
     weft_buf_clear(&self->body);
     weft_welcome_encode(&self->body, &welcome);
     if (!weft_buf_ok(&self->raw)) self->body.failed = true;
+    WEFT_CRASH_POINT("control.welcome_made");
     s_reply(self, WEFT_COMMAND_WELCOME, false);
 }
 
@@ -260,6 +262,7 @@ static void s_fetch(weft_control_server_t *self, const void *body, size_t size) 
     self->counters.events_served += page.count;
     weft_buf_clear(&self->body);
     weft_page_encode(&self->body, &reply);
+    WEFT_CRASH_POINT("control.page_read");
     s_reply(self, WEFT_COMMAND_PAGE, true);
 }
 

@@ -4,6 +4,7 @@
 #include "weft_store.h"
 
 #include "weft_assert.h"
+#include "weft_crash.h"
 #include "weft_log_sql.h"
 #include "weft_os.h"
 #include "weft_stmt.h"
@@ -404,6 +405,7 @@ weft_err_t weft_store_append(weft_store_t *self, weft_sequencer_t *sequencer) {
     if (rc == WEFT_OK) rc = s_put_types(self, sequencer, &last_type);
     if (rc == WEFT_OK) rc = s_put_rows(self, sequencer);
     if (rc == WEFT_OK) rc = s_put_origins(self, sequencer);
+    WEFT_CRASH_POINT("store.written");
     if (rc == WEFT_OK) rc = weft_db_exec(self->db, "COMMIT");
     if (rc != WEFT_OK) {
         s_trouble(self, rc);
@@ -418,6 +420,7 @@ weft_err_t weft_store_append(weft_store_t *self, weft_sequencer_t *sequencer) {
 weft_err_t weft_store_checkpoint(weft_store_t *self) {
     if (self->wal_pages < (int) (WAL_BYTES_TARGET / WEFT_LOG_PAGE_BYTES)) return WEFT_OK;
     int sql = sqlite3_wal_checkpoint_v2(self->db, NULL, SQLITE_CHECKPOINT_PASSIVE, NULL, NULL);
+    WEFT_CRASH_POINT("store.checkpointed");
     weft_err_t rc = weft_db_error(self->db, sql);
     /* Busy readers and a full disk pass: what is committed stays in the WAL. A failed sync does not. */
     if (rc == WEFT_OK || rc == WEFT_E_LOCKED || rc == WEFT_E_FULL) return WEFT_OK;

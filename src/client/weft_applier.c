@@ -3,6 +3,7 @@
 #include "weft_applier.h"
 
 #include "weft_assert.h"
+#include "weft_crash.h"
 #include "weft_limits.h"
 #include "weft_map.h"
 #include "weft_os.h"
@@ -147,6 +148,7 @@ static void s_rollback(weft_applier_t *self) {
 }
 
 static weft_err_t s_commit(weft_applier_t *self) {
+    WEFT_CRASH_POINT("applier.committing");
     weft_err_t rc = weft_db_exec(self->store->db, "COMMIT");
     if (rc != WEFT_OK) {
         weft_diag(WEFT_DIAG_WARN, "service.commit", "error=%s sqlite=\"%s\"", weft_err_name(rc),
@@ -154,6 +156,7 @@ static weft_err_t s_commit(weft_applier_t *self) {
         s_rollback(self);
         return rc;
     }
+    WEFT_CRASH_POINT("applier.committed");
     self->in_transaction = false;
     self->parked += self->parked_now;
     (void) weft_outbox_committed(self->outbox); /* a stopped relay shows in weft_service_info */
@@ -281,6 +284,7 @@ static weft_err_t s_run_fast(weft_applier_t *self) {
     if (rc != WEFT_OK) return rc;
     for (size_t i = self->at; i < self->batch.count; i++) {
         rc = s_event(self, &self->batch.events[i]);
+        WEFT_CRASH_POINT("applier.handled");
         if (rc == WEFT_OK) continue;
         if (rc != WEFT_E_PARKED_FULL)
             rc = s_is_disk_trouble(self, rc) ? WEFT_E_STORE : WEFT_E_HANDLER;

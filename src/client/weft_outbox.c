@@ -2,6 +2,7 @@
  * always the same ones, since all that goes in is stored. */
 #include "weft_outbox.h"
 
+#include "weft_crash.h"
 #include "weft_limits.h"
 #include "weft_os.h"
 #include "weft_type.h"
@@ -191,6 +192,7 @@ weft_err_t weft_outbox_emit(weft_outbox_t *self, const char *type, const char *s
     weft_stmt_bind_blob(&self->insert, 5, event.data, event.data_size);
     rc = weft_stmt_run(&self->insert);
     if (rc == WEFT_OK) self->added = (uint64_t) sqlite3_last_insert_rowid(self->db); /* O1 */
+    WEFT_CRASH_POINT("outbox.emitted");
     return rc;
 }
 
@@ -247,7 +249,9 @@ weft_err_t weft_outbox_settle(weft_outbox_t *self, bool *more) {
     if (upto + 1 > self->oldest + SETTLE_ROWS) upto = self->oldest + SETTLE_ROWS - 1;
     weft_err_t rc = weft_db_exec(self->db, "BEGIN IMMEDIATE");
     if (rc == WEFT_OK) rc = s_settle(self, acked, upto);
+    WEFT_CRASH_POINT("outbox.settling");
     if (rc == WEFT_OK) rc = weft_db_exec(self->db, "COMMIT");
+    WEFT_CRASH_POINT("outbox.settled");
     if (rc != WEFT_OK) {
         (void) weft_db_exec(self->db, "ROLLBACK"); /* fails only if SQLite has rolled back itself */
         return rc;

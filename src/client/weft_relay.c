@@ -4,6 +4,7 @@
 #include "weft_relay.h"
 
 #include "weft_checksum.h"
+#include "weft_crash.h"
 #include "weft_limits.h"
 #include "weft_os.h"
 
@@ -144,6 +145,7 @@ static void s_read_acks(weft_relay_t *self) {
         if (count == 2 && zmq_msg_size(&frames[0]) == WEFT_TOPIC_ACK_BYTES &&
             weft_ack_decode(zmq_msg_data(&frames[1]), zmq_msg_size(&frames[1]), &ack) == WEFT_OK)
             weft_publisher_ack(self->publisher, weft_os_monotonic_ms(), &ack);
+        WEFT_CRASH_POINT("relay.ack_read");
         weft_net_close_frames(frames, count, 2);
     }
 }
@@ -167,6 +169,7 @@ static bool s_flush(weft_relay_t *self) {
     if (!self->group.size) return true;
     weft_err_t rc = weft_net_send(self->ingest, self->group_type, self->group_type_size,
                                   self->group.data, self->group.size);
+    WEFT_CRASH_POINT("relay.sent");
     if (rc != WEFT_OK)
         weft_publisher_blocked(self->publisher, weft_os_monotonic_ms(), self->group_first);
     weft_buf_clear(&self->group);
@@ -201,6 +204,7 @@ static void s_hello(weft_relay_t *self, uint64_t id) {
     weft_hello_encode(&self->request, &hello);
     bool sent = weft_link_send(&self->link, WEFT_COMMAND_HELLO, &self->request) == WEFT_OK;
     weft_publisher_hello_sent(self->publisher, weft_os_monotonic_ms(), id, sent);
+    WEFT_CRASH_POINT("relay.hello_sent");
 }
 
 /* One thing that is due. False: nothing is. */
