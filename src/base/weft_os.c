@@ -47,8 +47,7 @@ void weft_os_uuid(weft_uuid_t *out) {
     out->bytes[8] = (uint8_t) ((out->bytes[8] & 0x3f) | 0x80);
 }
 
-/* A new directory survives power loss once its parent is synced. */
-static bool s_sync_parent(const char *path) {
+static int s_open_parent(const char *path, int flags) {
     char parent[PATH_MAX];
     const char *slash = strrchr(path, '/');
     size_t size = slash ? (size_t) (slash - path) : 0;
@@ -56,7 +55,12 @@ static bool s_sync_parent(const char *path) {
         memcpy(parent, ".", 2);
     else
         snprintf(parent, sizeof parent, "%.*s/", (int) size, path);
-    int fd = open(parent, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    return open(parent, flags | O_CLOEXEC, 0600);
+}
+
+/* A new directory survives power loss once its parent is synced. */
+static bool s_sync_parent(const char *path) {
+    int fd = s_open_parent(path, O_RDONLY | O_DIRECTORY);
     if (fd < 0) return false;
     bool ok = fsync(fd) == 0;
     close(fd);
@@ -88,6 +92,14 @@ weft_err_t weft_os_mkdir(const char *path) {
     if (S_ISDIR(st.st_mode)) return WEFT_OK;
     errno = ENOTDIR;
     return WEFT_E_IO;
+}
+
+bool weft_os_has_room(const char *path, size_t bytes) {
+    int fd = s_open_parent(path, O_TMPFILE | O_RDWR); /* without a name: nothing is left of it */
+    if (fd < 0) return errno != ENOSPC && errno != EDQUOT;
+    int error = posix_fallocate(fd, 0, (off_t) bytes);
+    close(fd);
+    return error != ENOSPC && error != EDQUOT;
 }
 
 weft_err_t weft_os_lock(int *out, const char *path, long *pid) {

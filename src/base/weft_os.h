@@ -11,6 +11,8 @@ void weft_os_uuid(weft_uuid_t *out); /* random, version 4 (RFC 9562) */
 
 /* Make the directory and its parents. WEFT_OK or WEFT_E_IO with errno set. */
 weft_err_t weft_os_mkdir(const char *path);
+/* Whether a file of so many bytes fits beside path. True, too, where the file system cannot say. */
+bool weft_os_has_room(const char *path, size_t bytes);
 
 /* Take the lock file PATH for this process; held until weft_os_unlock or the process ends.
  * fd out. WEFT_OK, WEFT_E_LOCKED (pid out: who holds it as far as the file tells, else 0),

@@ -19,7 +19,8 @@
 
 #define WAL_BYTES_TARGET (16u << 20) /* a checkpoint is due once the WAL holds this much */
 #define CACHE_KIB 32768              /* a whole batch and the inner pages of the tree */
-#define BUSY_MS 500                  /* the loop must not stand still for another program's lock */
+#define ROOM_BYTES (2u * WEFT_EVENT_BYTES_MAX) /* that a full disk must have again */
+#define BUSY_MS 500 /* the loop must not stand still for another program's lock */
 
 struct weft_store {
     char path[PATH_MAX];
@@ -373,12 +374,6 @@ static weft_err_t s_put_origins(weft_store_t *self, weft_sequencer_t *sequencer)
     return WEFT_OK;
 }
 
-/* A failed COMMIT may or may not have ended the transaction. */
-static void s_roll_back(weft_store_t *self) {
-    if (!sqlite3_get_autocommit(self->db) && weft_db_exec(self->db, "ROLLBACK") != WEFT_OK)
-        weft_diag(WEFT_DIAG_WARN, "store.rollback", "sqlite=\"%s\"", sqlite3_errmsg(self->db));
-}
-
 static void s_well(weft_store_t *self) {
     if (self->trouble != WEFT_OK)
         weft_diag(WEFT_DIAG_INFO, "store.well_again", "after=%s path=\"%s\"",
@@ -386,8 +381,17 @@ static void s_well(weft_store_t *self) {
     self->trouble = WEFT_OK;
 }
 
+/* A failed COMMIT may or may not have ended the transaction. */
+static void s_roll_back(weft_store_t *self) {
+    if (!sqlite3_get_autocommit(self->db) && weft_db_exec(self->db, "ROLLBACK") != WEFT_OK)
+        weft_diag(WEFT_DIAG_WARN, "store.rollback", "sqlite=\"%s\"", sqlite3_errmsg(self->db));
+}
+
 weft_err_t weft_store_retry(weft_store_t *self) {
     if (self->trouble == WEFT_OK || s_closed(self)) return self->trouble;
+    /* room for this small write alone would not last */
+    if (self->trouble == WEFT_E_FULL && !weft_os_has_room(self->path, ROOM_BYTES))
+        return self->trouble;
     weft_err_t rc = weft_db_exec(self->db, weft_sql_touch);
     if (rc == WEFT_OK) {
         s_well(self);

@@ -279,7 +279,8 @@ def test_full_disk_is_told_and_passes():
         assert 0 < stored < peer.seq
         assert len(peer.read_log()) == stored  # catch-up is still served
         peer.records.clear()
-        peer.wait("heartbeats go on", lambda: len(peer.records) >= 2)
+        peer.wait("heartbeats go on", lambda: len(peer.records) >= 3)
+        assert peer.welcome()["accepting"] is False
         os.unlink(ballast)
         # whoever waits until it accepts sends nothing that could show that there is room
         peer.wait("to accept again", lambda: peer.welcome()["accepting"])
