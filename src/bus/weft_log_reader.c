@@ -28,7 +28,7 @@ typedef enum { WANTED_UNKNOWN, WANTED_NO, WANTED_YES } weft_wanted_t;
 
 struct weft_log_reader {
     sqlite3 *db;
-    weft_stmt_t head, anchor, row, chain, origin, types_after, rows_after;
+    weft_stmt_t head, anchor, row, chain, origin, origins, origins_top, types_after, rows_after;
     weft_log_head_t at; /* of the transaction in hand */
     uint64_t highest;   /* head ever seen */
     bool open;
@@ -51,8 +51,8 @@ const char *weft_log_reader_reason(const weft_log_reader_t *self) {
     return self->reason;
 }
 
-static weft_err_t s_damaged(weft_log_reader_t *self, uint64_t position) {
-    snprintf(self->reason, sizeof self->reason, "row %" PRIu64 " is damaged", position);
+static weft_err_t s_damaged(weft_log_reader_t *self, uint64_t position, const char *what) {
+    snprintf(self->reason, sizeof self->reason, "row %" PRIu64 " is damaged: %s", position, what);
     return WEFT_E_CORRUPT;
 }
 
@@ -63,6 +63,9 @@ static weft_err_t s_unreadable(weft_log_reader_t *self, weft_err_t rc, uint64_t 
                  weft_err_text(rc));
     return rc;
 }
+
+static const char s_missing[] = "it is missing";
+static const char s_misfit[] = "checksum and chain do not fit";
 
 /* ---- types */
 
@@ -154,6 +157,8 @@ weft_err_t weft_log_reader_new(weft_log_reader_t **out, const char *path) {
         {&self->row, weft_sql_row},
         {&self->chain, weft_sql_chain},
         {&self->origin, weft_sql_origin},
+        {&self->origins, weft_sql_origins},
+        {&self->origins_top, weft_sql_origins_top},
         {&self->types_after, weft_sql_types_after},
         {&self->rows_after, weft_sql_rows_after},
     };
@@ -174,6 +179,8 @@ void weft_log_reader_destroy(weft_log_reader_t **self_p) {
     weft_stmt_free(&self->row);
     weft_stmt_free(&self->chain);
     weft_stmt_free(&self->origin);
+    weft_stmt_free(&self->origins);
+    weft_stmt_free(&self->origins_top);
     weft_stmt_free(&self->types_after);
     weft_stmt_free(&self->rows_after);
     weft_db_close(&self->db);
@@ -219,9 +226,9 @@ weft_err_t weft_log_reader_begin(weft_log_reader_t *self, weft_log_head_t *head)
     }
     rc = weft_stmt_done(&self->head);
     if (rc == WEFT_OK && self->at.position < self->at.anchor)
-        rc = s_damaged(self, self->at.position);
+        rc = s_damaged(self, self->at.position, s_missing);
     if (rc == WEFT_OK && self->at.position < self->highest) /* a log never becomes shorter */
-        rc = s_damaged(self, self->at.position + 1);
+        rc = s_damaged(self, self->at.position + 1, s_missing);
     if (rc == WEFT_OK) self->highest = self->at.position;
     *head = self->at;
     return rc;
@@ -243,7 +250,7 @@ static weft_err_t s_chain_at(weft_log_reader_t *self, uint64_t position, uint64_
     if (found) *chain = weft_stmt_bits(&self->chain, 0);
     weft_err_t rc = weft_stmt_done(&self->chain);
     if (rc != WEFT_OK) return s_unreadable(self, rc, position);
-    return found ? WEFT_OK : s_damaged(self, position);
+    return found ? WEFT_OK : s_damaged(self, position, s_missing);
 }
 
 /* Columns of weft_sql_row and weft_sql_rows_after. Text in place of a blob has the same bytes, but is
@@ -262,12 +269,13 @@ static weft_err_t s_check_row(weft_log_reader_t *self, weft_log_row_t *row, uint
                               const weft_log_type_t **type) {
     weft_err_t rc = s_type(self, row->type, type);
     if (rc != WEFT_OK) return rc;
-    if (!*type || !row->event || row->stored_us < 0) return s_damaged(self, row->position);
+    if (!*type) return s_damaged(self, row->position, "its type is unknown");
+    if (!row->event) return s_damaged(self, row->position, "its event is no blob");
     row->event_hash = weft_hash(row->event, row->size);
     row->checksum = weft_checksum_row(row->position, row->stored_us, (*type)->hash,
                                       row->event_hash);
     if (weft_checksum_chain(previous_chain, row->checksum) != row->chain)
-        return s_damaged(self, row->position);
+        return s_damaged(self, row->position, s_misfit);
     return WEFT_OK;
 }
 
@@ -286,7 +294,7 @@ weft_err_t weft_log_reader_verify(weft_log_reader_t *self, uint64_t position, ui
         *chain = row.chain;
         checked = s_check_row(self, &row, previous, &type);
     } else {
-        checked = s_damaged(self, position);
+        checked = s_damaged(self, position, s_missing);
     }
     rc = weft_stmt_done(&self->row);
     return rc == WEFT_OK ? checked : s_unreadable(self, rc, position);
@@ -343,6 +351,31 @@ weft_err_t weft_log_reader_origin(weft_log_reader_t *self, const weft_uuid_t *or
     return weft_stmt_done(&self->origin);
 }
 
+weft_err_t weft_log_reader_origins(weft_log_reader_t *self, weft_log_origin_fn fn, void *arg) {
+    bool more = true;
+    while (more && weft_stmt_row(&self->origins)) {
+        size_t size;
+        weft_uuid_t origin = {0};
+        const void *bytes = weft_stmt_blob(&self->origins, 0, &size);
+        weft_origin_state_t state = {.last = (uint64_t) weft_stmt_int(&self->origins, 1),
+                                     .position = (uint64_t) weft_stmt_int(&self->origins, 2),
+                                     .chain = weft_stmt_bits(&self->origins, 3)};
+        if (size == sizeof origin.bytes) memcpy(origin.bytes, bytes, size); /* else: none of ours */
+        more = fn(arg, &origin, &state);
+    }
+    return weft_stmt_done(&self->origins);
+}
+
+weft_err_t weft_log_reader_verify_head(weft_log_reader_t *self) {
+    uint64_t chain, top = 0;
+    weft_err_t rc = weft_log_reader_verify(self, self->at.position, &chain);
+    if (rc != WEFT_OK) return rc;
+    if (weft_stmt_row(&self->origins_top)) top = (uint64_t) weft_stmt_int(&self->origins_top, 0);
+    rc = weft_stmt_done(&self->origins_top);
+    if (rc != WEFT_OK || top <= self->at.position) return rc;
+    return s_damaged(self, self->at.position + 1, s_missing);
+}
+
 /* ---- pages */
 
 /* Append type, stamp and event. False: the page has no room for it. */
@@ -371,7 +404,7 @@ static weft_err_t s_page_row(weft_log_reader_t *self, weft_log_row_t *row, size_
                              uint64_t max_bytes, weft_buf_t *w, weft_log_page_t *out, bool *more) {
     const weft_log_type_t *type;
     *more = false;
-    if (row->position != out->next + 1) return s_damaged(self, out->next + 1);
+    if (row->position != out->next + 1) return s_damaged(self, out->next + 1, s_missing);
     weft_err_t rc = s_check_row(self, row, out->chain, &type);
     if (rc != WEFT_OK) return rc;
     if (s_wanted(self, (size_t) row->type)) {
@@ -414,7 +447,7 @@ weft_err_t weft_log_reader_page(weft_log_reader_t *self, uint64_t from,
            bytes < WEFT_PAGE_LOOK_BYTES_MAX) {
         weft_log_row_t row;
         if (!weft_stmt_row(&self->rows_after)) {
-            if (out->next < self->at.position) stop = s_damaged(self, out->next + 1);
+            if (out->next < self->at.position) stop = s_damaged(self, out->next + 1, s_missing);
             break;
         }
         s_take_row(&self->rows_after, &row);

@@ -42,8 +42,16 @@ weft_err_t weft_log_reader_place(weft_log_reader_t *self, const weft_uuid_t *log
 /* last is 0 if the origin is unknown. */
 weft_err_t weft_log_reader_origin(weft_log_reader_t *self, const weft_uuid_t *origin,
                                   weft_origin_state_t *out);
+/* Call fn for each origin until it says false. WEFT_OK also then; WEFT_E_CORRUPT, WEFT_E_STORE. */
+typedef bool (*weft_log_origin_fn)(void *arg, const weft_uuid_t *origin,
+                                   const weft_origin_state_t *state);
+weft_err_t weft_log_reader_origins(weft_log_reader_t *self, weft_log_origin_fn fn, void *arg);
+/* Is the head's row whole, and does no origin know of a row beyond it? WEFT_OK, WEFT_E_CORRUPT,
+ * WEFT_E_STORE. */
+weft_err_t weft_log_reader_verify_head(weft_log_reader_t *self);
 /* C2: append matching rows after from to w, as type, stamp, event. max_events ≥ 1.
- * WEFT_OK, WEFT_E_CORRUPT (the first row of interest is damaged), WEFT_E_STORE, WEFT_E_NOMEM. */
+ * Each row that it passes is verified, also those that the filters skip; it ends before a damaged one.
+ * WEFT_OK, WEFT_E_CORRUPT (the row after from is damaged), WEFT_E_STORE, WEFT_E_NOMEM. */
 weft_err_t weft_log_reader_page(weft_log_reader_t *self, uint64_t from,
                                 const weft_filters_t *filters, uint64_t max_events,
                                 uint64_t max_bytes, weft_buf_t *w, weft_log_page_t *out);

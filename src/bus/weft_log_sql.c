@@ -28,6 +28,8 @@ const char weft_sql_types_after[] = "SELECT id, name FROM types WHERE id > ?1 OR
 const char weft_sql_type_insert[] = "INSERT INTO types(id, name) VALUES(?1, ?2)";
 
 const char weft_sql_origin[] = "SELECT last, position, chain FROM origins WHERE origin = ?1";
+const char weft_sql_origins[] = "SELECT origin, last, position, chain FROM origins";
+const char weft_sql_origins_top[] = "SELECT max(position) FROM origins";
 const char weft_sql_origin_put[] =
     "INSERT INTO origins(origin, source, last, position, chain) VALUES(?1, ?2, ?3, ?4, ?5)"
     " ON CONFLICT(origin) DO UPDATE SET source = excluded.source, last = excluded.last,"

@@ -16,6 +16,8 @@ extern const char weft_sql_touch[];             /* a small write that nobody rea
 extern const char weft_sql_types_after[];       /* id → id, name */
 extern const char weft_sql_type_insert[];       /* id, name */
 extern const char weft_sql_origin[];            /* origin → last, position, chain */
+extern const char weft_sql_origins[];           /* → origin, last, position, chain */
+extern const char weft_sql_origins_top[];       /* → highest position that an origin names */
 extern const char weft_sql_origin_put[];        /* origin, source, last, position, chain */
 extern const char weft_sql_event_insert[];      /* position, type, stored_us, chain, event */
 extern const char weft_sql_event_insert_many[]; /* the same for WEFT_LOG_INSERT_ROWS rows */

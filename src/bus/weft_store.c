@@ -152,11 +152,10 @@ static weft_err_t s_read_log_id(weft_store_t *self) {
 /* Start after the last row; it must be whole (P6). Older rows are checked as they are read. */
 static weft_err_t s_check_head(weft_store_t *self, char *reason, size_t size) {
     weft_log_reader_t *reader = NULL;
-    uint64_t chain;
     weft_err_t rc = s_read_log_id(self);
     if (rc == WEFT_OK) rc = weft_log_reader_new(&reader, self->path);
     if (rc == WEFT_OK) rc = weft_log_reader_begin(reader, &self->head);
-    if (rc == WEFT_OK) rc = weft_log_reader_verify(reader, self->head.position, &chain);
+    if (rc == WEFT_OK) rc = weft_log_reader_verify_head(reader);
     if (rc == WEFT_E_CORRUPT)
         s_reason(reason, size, rc,
                  "%s is damaged%s%s: restore a copy, or start with an empty --store", self->path,

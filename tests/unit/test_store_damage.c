@@ -13,7 +13,7 @@ static void expect_damaged(fixture_t *f, uint64_t row, const char *filter) {
     weft_log_page_t page;
     char reason[256], wanted[64];
     weft_buf_init(&w);
-    snprintf(wanted, sizeof wanted, "row %u is damaged", (unsigned) row);
+    snprintf(wanted, sizeof wanted, "row %u is damaged: ", (unsigned) row);
     uint64_t from = 0;
     weft_err_t rc = fixture_page(f, from, filter, 1000, 1 << 18, &w, &page, reason);
     if (row > 1) {
@@ -23,7 +23,7 @@ static void expect_damaged(fixture_t *f, uint64_t row, const char *filter) {
         rc = fixture_page(f, from, filter, 1000, 1 << 18, &w, &page, reason);
     }
     assert_rc(rc, WEFT_E_CORRUPT);
-    assert_string_equal(reason, wanted);
+    assert_memory_equal(reason, wanted, strlen(wanted));
     weft_buf_free(&w);
 }
 
@@ -125,7 +125,7 @@ static void log_that_becomes_shorter(void **state) {
     weft_log_reader_end(reader);
     fixture_sql(f, "DELETE FROM events WHERE position > 17");
     assert_rc(weft_log_reader_begin(reader, &head), WEFT_E_CORRUPT);
-    assert_string_equal(weft_log_reader_reason(reader), "row 18 is damaged");
+    assert_string_equal(weft_log_reader_reason(reader), "row 18 is damaged: it is missing");
     weft_log_reader_end(reader);
     weft_log_reader_destroy(&reader);
 }
@@ -138,7 +138,7 @@ static void place_whose_own_row_is_damaged(void **state) {
     weft_buf_init(&w);
     fixture_sql(f, "UPDATE events SET chain = chain + 1 WHERE position = 10");
     assert_rc(fixture_page(f, 10, ">", 1000, 1 << 18, &w, &page, reason), WEFT_E_CORRUPT);
-    assert_string_equal(reason, "row 10 is damaged"); /* not 11, which was held against it */
+    assert_non_null(strstr(reason, "row 10 is damaged")); /* not 11, held against it */
     weft_buf_free(&w);
 }
 
@@ -188,7 +188,7 @@ static void place_tells_a_fork_from_damage(void **state) {
     fixture_sql(f, "UPDATE events SET chain = 4712 WHERE position = 10");
     assert_rc(weft_log_reader_begin(reader, &head), WEFT_OK);
     assert_rc(weft_log_reader_place(reader, weft_store_log(f->store), &place), WEFT_E_CORRUPT);
-    assert_string_equal(weft_log_reader_reason(reader), "row 10 is damaged");
+    assert_non_null(strstr(weft_log_reader_reason(reader), "row 10 is damaged"));
     weft_log_reader_end(reader);
     weft_log_reader_destroy(&reader);
 }

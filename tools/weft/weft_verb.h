@@ -17,7 +17,8 @@ struct weft_verb {
     weft_err_t (*run)(const weft_verb_t *verb, int argc, char **argv); /* argv[0] is the verb */
 };
 
-extern const weft_verb_t weft_verb_pub, weft_verb_sub, weft_verb_get, weft_verb_status;
+extern const weft_verb_t weft_verb_pub, weft_verb_sub, weft_verb_get, weft_verb_status,
+    weft_verb_check;
 
 /* "--NAME VALUE" or "--NAME=VALUE", or a flag "--NAME". */
 typedef struct {
