@@ -19,10 +19,14 @@ int64_t weft_os_now_us(void) {
     return (int64_t) t.tv_sec * 1000000 + t.tv_nsec / 1000;
 }
 
-int64_t weft_os_monotonic_ms(void) {
+int64_t weft_os_monotonic_us(void) {
     struct timespec t;
     clock_gettime(CLOCK_MONOTONIC, &t);
-    return (int64_t) t.tv_sec * 1000 + t.tv_nsec / 1000000;
+    return (int64_t) t.tv_sec * 1000000 + t.tv_nsec / 1000;
+}
+
+int64_t weft_os_monotonic_ms(void) {
+    return weft_os_monotonic_us() / 1000;
 }
 
 static void s_random(void *to, size_t size) {

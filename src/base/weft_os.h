@@ -4,8 +4,9 @@
 
 #include "weft.h"
 
-int64_t weft_os_now_us(void);        /* Unix time in µs; may jump */
-int64_t weft_os_monotonic_ms(void);  /* for timers; never jumps */
+int64_t weft_os_now_us(void);       /* Unix time in µs; may jump */
+int64_t weft_os_monotonic_ms(void); /* for timers; never jumps */
+int64_t weft_os_monotonic_us(void);
 uint64_t weft_os_random(void);       /* never 0 */
 void weft_os_uuid(weft_uuid_t *out); /* random, version 4 (RFC 9562) */
 

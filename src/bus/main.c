@@ -29,6 +29,11 @@ static void s_help(void) {
         "                        ipc://PATH (and PATH.fan, PATH.in) (default: %s)\n"
         "  --sync full|normal    full: an acknowledged event survives a power loss;\n"
         "                        normal: it survives the end of this process (default: full)\n"
+        "  --keep AGE|SIZE|BOTH  forget older events: 30d, 20GB, or 30d,20GB; units s m h d and MB GB\n"
+        "                        TB MiB GiB TiB; never what a service that reported lately has yet\n"
+        "                        to apply (default: everything is kept)\n"
+        "  --lately AGE          a service that was silent for longer is not waited for\n"
+        "                        (default: 7d)\n"
         "  --bind-any            let other machines reach the endpoint\n"
         "  --help, --version\n"
         "\n"
@@ -44,12 +49,24 @@ static weft_err_t s_usage(const char *what, const char *word) {
     return WEFT_E_USAGE;
 }
 
+static weft_err_t s_usage_value(const char *option, const char *value, const char *reason) {
+    fprintf(stderr, "weft-bus: %s \"%s\": %s, try --help\n", option, value, reason);
+    return WEFT_E_USAGE;
+}
+
 static weft_err_t s_set(weft_bus_config_t *config, const char *option, const char *value) {
+    const char *reason;
     if (strcmp(option, "--endpoint") == 0) {
         config->endpoint = value;
     } else if (strcmp(option, "--store") == 0) {
         if (!*value) return s_usage("--store needs a directory", "");
         config->store = value;
+    } else if (strcmp(option, "--keep") == 0) {
+        if (weft_keep_parse(&config->keep, value, &reason) != WEFT_OK)
+            return s_usage_value(option, value, reason);
+    } else if (strcmp(option, "--lately") == 0) {
+        if (weft_keep_parse_age(&config->lately_us, value, &reason) != WEFT_OK)
+            return s_usage_value(option, value, reason);
     } else {
         bool full = strcmp(value, "full") == 0;
         if (!full && strcmp(value, "normal") != 0)
@@ -61,7 +78,8 @@ static weft_err_t s_set(weft_bus_config_t *config, const char *option, const cha
 
 /* "--option value" and "--option=value". WEFT_OK, WEFT_E_USAGE, WEFT_E_HELP. */
 static weft_err_t s_parse(weft_bus_config_t *config, int argc, char **argv) {
-    static const char *const with_value[] = {"--endpoint", "--store", "--sync"};
+    static const char *const with_value[] = {"--endpoint", "--store", "--sync", "--keep",
+                                             "--lately"};
     for (int i = 1; i < argc; i++) {
         const char *option = NULL, *value = strchr(argv[i], '=');
         size_t size = value ? (size_t) (value - argv[i]) : strlen(argv[i]);

@@ -14,6 +14,7 @@
 #include "weft_os.h"
 #include "weft_sequencer.h"
 #include "weft_store.h"
+#include "weft_trimmer.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -35,11 +36,13 @@ struct weft_bus {
     weft_fanout_t *fanout;
     weft_control_server_t *control;
     weft_bus_stats_t stats;
+    weft_trimmer_t trimmer;
     int64_t record_due_ms;
 };
 
 void weft_bus_config_init(weft_bus_config_t *config) {
-    *config = (weft_bus_config_t){.endpoint = WEFT_DEFAULT_BUS, .full = true};
+    *config = (weft_bus_config_t){
+        .endpoint = WEFT_DEFAULT_BUS, .full = true, .lately_us = WEFT_LATELY_US};
 }
 
 /* ---- opening */
@@ -52,6 +55,7 @@ static void s_on_refusal(void *arg, const weft_refusal_t *refusal) {
 
 static weft_err_t s_open_core(weft_bus_t *self) {
     const weft_log_head_t *head = weft_store_head(self->store);
+    weft_trimmer_init(&self->trimmer, self->store);
     self->sequencer = weft_sequencer_new(head->position, head->chain, head->stored_us);
     if (!self->sequencer) return WEFT_E_NOMEM;
     weft_err_t rc = weft_store_load_types(self->store, self->sequencer);
@@ -67,7 +71,7 @@ static weft_err_t s_open_core(weft_bus_t *self) {
                            weft_store_log(self->store), &self->stats);
 }
 
-static weft_err_t s_open_control(weft_bus_t *self) {
+static weft_err_t s_open_control(weft_bus_t *self, const weft_bus_config_t *given) {
     weft_control_config_t config = {.context = self->context,
                                     .router = self->sockets.control,
                                     .store_path = weft_store_path(self->store),
@@ -76,7 +80,9 @@ static weft_err_t s_open_control(weft_bus_t *self) {
                                     .started_us = weft_os_now_us(),
                                     .fanout = weft_bus_fanout(self),
                                     .ingest = weft_bus_ingest(self),
-                                    .stats = &self->stats};
+                                    .stats = &self->stats,
+                                    .keep = given->keep,
+                                    .lately_us = given->lately_us};
     self->sockets.control = NULL; /* handed over */
     return weft_control_server_new(&self->control, &config);
 }
@@ -101,7 +107,7 @@ weft_err_t weft_bus_new(weft_bus_t **out, const weft_bus_config_t *config, char 
                                reason_size);
     if (rc != WEFT_OK) goto out;
     rc = s_open_core(self);
-    if (rc == WEFT_OK) rc = s_open_control(self);
+    if (rc == WEFT_OK) rc = s_open_control(self, config);
     if (rc != WEFT_OK) {
         snprintf(reason, reason_size, "cannot start on store %s: %s", config->store,
                  weft_err_text(rc));
@@ -213,8 +219,6 @@ static void s_batch(weft_bus_t *self, bool receive) {
     weft_fanout_acks(self->fanout, self->sequencer);
     WEFT_CRASH_POINT("bus.acked");
     weft_ingest_release(self->ingest);
-    (void) weft_store_checkpoint(self->store); /* its failure is the store's trouble */
-    s_note_trouble(self);
 }
 
 static void s_heartbeat(weft_bus_t *self) {
@@ -225,20 +229,57 @@ static void s_heartbeat(weft_bus_t *self) {
     s_record(self);
 }
 
+/* ---- upkeep: what the control thread wants written */
+
+#define READERS_IN_A_ROW 64
+
+static void s_put_readers(weft_bus_t *self, const weft_reader_t *readers, size_t count) {
+    if (count)
+        (void) weft_store_put_readers(self->store, readers, count); /* or with its next report */
+}
+
+static void s_orders(weft_bus_t *self) {
+    weft_order_t order;
+    weft_reader_t readers[READERS_IN_A_ROW];
+    size_t count = 0;
+    while (weft_control_server_order(self->control, &order)) {
+        if (order.kind == WEFT_ORDER_TRIM) {
+            weft_trimmer_order(&self->trimmer, order.to);
+            continue;
+        }
+        readers[count++] = order.reader;
+        if (count < READERS_IN_A_ROW) continue;
+        s_put_readers(self, readers, count);
+        count = 0;
+    }
+    s_put_readers(self, readers, count);
+}
+
+static void s_upkeep(weft_bus_t *self, bool orders) {
+    if (orders) s_orders(self);
+    weft_trimmer_step(&self->trimmer);
+    (void) weft_store_checkpoint(self->store); /* its failure is the store's trouble */
+    s_note_trouble(self);
+}
+
 static bool s_stopped(weft_bus_t *self) {
     uint64_t value;
     return read(self->stop_fd, &value, sizeof value) == (ssize_t) sizeof value;
 }
 
 weft_err_t weft_bus_run(weft_bus_t *self) {
-    zmq_pollitem_t items[] = {{.socket = self->sockets.ingest, .events = ZMQ_POLLIN},
-                              {.socket = self->sockets.fanout, .events = ZMQ_POLLIN},
-                              {.fd = self->stop_fd, .events = ZMQ_POLLIN}};
+    zmq_pollitem_t items[] = {
+        {.socket = self->sockets.ingest, .events = ZMQ_POLLIN},
+        {.socket = self->sockets.fanout, .events = ZMQ_POLLIN},
+        {.fd = self->stop_fd, .events = ZMQ_POLLIN},
+        {.socket = weft_control_server_orders(self->control), .events = ZMQ_POLLIN}};
     self->record_due_ms = weft_os_monotonic_ms();
     for (;;) {
         int64_t wait_ms = self->record_due_ms - weft_os_monotonic_ms();
+        int64_t trim_ms = weft_trimmer_wait_ms(&self->trimmer);
+        if (trim_ms >= 0 && trim_ms < wait_ms) wait_ms = trim_ms;
         if (wait_ms < 0 || weft_ingest_pending(self->ingest)) wait_ms = 0;
-        if (zmq_poll(items, 3, wait_ms) < 0) {
+        if (zmq_poll(items, 4, wait_ms) < 0) {
             if (errno == EINTR) continue;
             weft_diag(WEFT_DIAG_ERROR, "bus.poll", "error=\"%s\"", zmq_strerror(errno));
             return WEFT_E_IO;
@@ -247,6 +288,7 @@ weft_err_t weft_bus_run(weft_bus_t *self) {
         if (items[1].revents) weft_fanout_drain(self->fanout);
         if (items[0].revents || weft_ingest_pending(self->ingest)) s_batch(self, !stop);
         if (stop) break;
+        s_upkeep(self, items[3].revents != 0);
         s_heartbeat(self);
     }
     while (weft_ingest_pending(self->ingest)) s_batch(self, false);

@@ -7,6 +7,7 @@
 #define WEFT_BUS_H
 
 #include "weft.h"
+#include "weft_keep.h"
 
 typedef struct weft_bus weft_bus_t;
 
@@ -15,10 +16,12 @@ typedef struct {
     const char *store;    /* directory, made if it is not there */
     bool full;            /* each commit waits for the disk (P1) */
     bool bind_any;        /* other machines may reach it */
+    weft_keep_t keep;     /* what the log keeps; nothing set: everything */
+    uint64_t lately_us;   /* a service that was silent for longer holds no trim back */
     void *zmq_context;    /* to share (needed for inproc), or NULL for an own one */
 } weft_bus_config_t;
 
-/* tcp://127.0.0.1:7600, no store, full. */
+/* tcp://127.0.0.1:7600, no store, full, everything is kept, 7 days. */
 void weft_bus_config_init(weft_bus_config_t *config);
 
 /* Open everything: when it returns WEFT_OK, clients can connect and HELLO is answered.

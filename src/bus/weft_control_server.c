@@ -19,13 +19,15 @@
 
 #define REFUSALS_WAITING_MAX 4096
 #define REQUESTS_IN_A_ROW 16 /* then the pipe is looked at */
-#define FRAMES 3u            /* identity, command, body */
+#define TICK_MS 1000
+#define FRAMES 3u /* identity, command, body */
 
 #define CONTROL_COUNTERS(X)                                              \
     X(hello, "HELLO requests")                                           \
     X(fetch, "FETCH requests")                                           \
     X(status, "STATUS requests")                                         \
     X(report, "REPORT messages")                                         \
+    X(trim, "TRIM requests")                                             \
     X(pages, "PAGE replies")                                             \
     X(events_served, "events in them")                                   \
     X(place_refused, "positions of another log, behind, forked or gone") \
@@ -49,6 +51,8 @@ struct weft_control_server {
     weft_log_reader_t *reader;
     weft_refusals_t *refusals;
     weft_reports_t *reports;
+    weft_retention_t *retention;
+    int64_t tick_ms; /* the next one */
     weft_control_counters_t counters;
     weft_buf_t body, page, raw;
     weft_text_t filters[WEFT_FILTERS_MAX];
@@ -196,6 +200,7 @@ static void s_hello(weft_control_server_t *self, const void *body, size_t size) 
         .boot = self->config.boot,
         .log = self->config.log,
         .first = head.anchor,
+        .first_chain = head.anchor_chain,
         .head = head.position,
         .chain = head.chain,
         .at = weft_os_now_us(),
@@ -345,9 +350,54 @@ static void s_report(weft_control_server_t *self, const void *body, size_t size)
     self->counters.report++;
     weft_err_t rc = weft_report_decode(body, size, &report);
     if (rc == WEFT_OK) rc = weft_filters_decode(report.filters, &filters);
+    if (rc == WEFT_OK && report.resume > report.position) rc = WEFT_E_BAD_FIELD;
+    int64_t now_us = weft_os_now_us();
+    if (rc == WEFT_OK) rc = weft_reports_put(self->reports, &report.instance, now_us, body, size);
     if (rc == WEFT_OK)
-        rc = weft_reports_put(self->reports, &report.instance, weft_os_now_us(), body, size);
-    if (rc != WEFT_OK) self->counters.bad_request++;
+        weft_retention_report(self->retention, &report, now_us);
+    else
+        self->counters.bad_request++;
+}
+
+/* ---- TRIM */
+
+static void s_trim(weft_control_server_t *self, const void *body, size_t size) {
+    char text[128];
+    weft_trim_t trim;
+    weft_trimmed_t reply;
+    self->counters.trim++;
+    weft_err_t rc = weft_trim_decode(body, size, &trim);
+    if (rc != WEFT_OK) {
+        s_bad_request(self, rc, body, size, NULL);
+        return;
+    }
+    rc = weft_retention_trim(self->retention, &trim, weft_os_now_us(), &reply, text, sizeof text);
+    if (rc == WEFT_E_ARG || rc == WEFT_E_AGAIN) {
+        s_error(self, trim.id, rc, text);
+        return;
+    }
+    if (rc != WEFT_OK) {
+        s_refuse(self, trim.id, rc);
+        return;
+    }
+    weft_buf_clear(&self->body);
+    weft_trimmed_encode(&self->body, &reply);
+    s_reply(self, WEFT_COMMAND_TRIMMED, false);
+}
+
+static bool s_order(void *arg, const weft_order_t *order) {
+    weft_control_server_t *self = arg;
+    return zmq_send(self->pipe_control, order, sizeof *order, ZMQ_DONTWAIT) >= 0;
+}
+
+/* ms until the next tick; does what is due. */
+static int64_t s_tick(weft_control_server_t *self) {
+    int64_t now_ms = weft_os_monotonic_ms();
+    if (now_ms >= self->tick_ms) {
+        weft_retention_tick(self->retention, weft_os_now_us());
+        self->tick_ms = now_ms + TICK_MS;
+    }
+    return self->tick_ms - now_ms;
 }
 
 /* ---- the thread */
@@ -365,6 +415,7 @@ static void s_serve(weft_control_server_t *self, unsigned count) {
     case WEFT_COMMAND_FETCH: s_fetch(self, body, size); break;
     case WEFT_COMMAND_STATUS: s_status(self, body, size); break;
     case WEFT_COMMAND_REPORT: s_report(self, body, size); break;
+    case WEFT_COMMAND_TRIM: s_trim(self, body, size); break;
     default: s_bad_request(self, WEFT_E_BAD_COMMAND, body, size, NULL); break;
     }
 }
@@ -386,7 +437,7 @@ static void *s_thread(void *arg) {
     zmq_pollitem_t items[] = {{.socket = self->pipe_control, .events = ZMQ_POLLIN},
                               {.socket = self->router, .events = ZMQ_POLLIN}};
     for (;;) {
-        if (zmq_poll(items, 2, -1) < 0 && errno != EINTR) {
+        if (zmq_poll(items, 2, s_tick(self)) < 0 && errno != EINTR) {
             weft_diag(WEFT_DIAG_ERROR, "control.poll", "error=\"%s\"", zmq_strerror(errno));
             return NULL;
         }
@@ -432,6 +483,12 @@ weft_err_t weft_control_server_new(weft_control_server_t **out,
     if (!self->refusals || !self->reports) goto out;
     if ((rc = weft_log_reader_new(&self->reader, config->store_path)) != WEFT_OK) goto out;
     if ((rc = s_open_pipe(self)) != WEFT_OK) goto out;
+    weft_retention_config_t retention = {.reader = self->reader,
+                                         .keep = config->keep,
+                                         .lately_us = config->lately_us,
+                                         .order = s_order,
+                                         .arg = self};
+    if ((rc = weft_retention_new(&self->retention, &retention)) != WEFT_OK) goto out;
     rc = pthread_create(&self->thread, NULL, s_thread, self) == 0 ? WEFT_OK : WEFT_E_IO;
     if (rc != WEFT_OK) goto out;
     self->running = true;
@@ -453,6 +510,7 @@ void weft_control_server_destroy(weft_control_server_t **self_p) {
     weft_net_close(&self->pipe_bus);
     weft_net_close(&self->pipe_control);
     weft_net_close(&self->router);
+    weft_retention_destroy(&self->retention);
     weft_log_reader_destroy(&self->reader);
     weft_refusals_destroy(&self->refusals);
     weft_reports_destroy(&self->reports);
@@ -465,4 +523,14 @@ void weft_control_server_destroy(weft_control_server_t **self_p) {
 
 bool weft_control_server_refuse(weft_control_server_t *self, const weft_refusal_t *refusal) {
     return zmq_send(self->pipe_bus, refusal, sizeof *refusal, ZMQ_DONTWAIT) >= 0;
+}
+
+bool weft_control_server_order(weft_control_server_t *self, weft_order_t *order) {
+    int size = zmq_recv(self->pipe_bus, order, sizeof *order, ZMQ_DONTWAIT);
+    WEFT_ASSERT(size < 0 || size == (int) sizeof *order);
+    return size >= 0;
+}
+
+void *weft_control_server_orders(weft_control_server_t *self) {
+    return self->pipe_bus;
 }

@@ -10,6 +10,7 @@
 #include "weft.h"
 #include "weft_bus_stats.h"
 #include "weft_refusals.h"
+#include "weft_retention.h"
 
 typedef struct weft_control_server weft_control_server_t;
 
@@ -27,6 +28,8 @@ typedef struct {
     int64_t started_us;
     const char *fanout, *ingest; /* endpoints, copied */
     const weft_bus_stats_t *stats;
+    weft_keep_t keep;
+    uint64_t lately_us;
 } weft_control_config_t;
 
 /* Make it and start its thread. WEFT_OK: it serves. WEFT_E_NOMEM, WEFT_E_IO or as weft_db_open. */
@@ -37,5 +40,8 @@ void weft_control_server_destroy(weft_control_server_t **self_p);
 
 /* From the bus thread. False: the pipe is full, nothing is kept. */
 bool weft_control_server_refuse(weft_control_server_t *self, const weft_refusal_t *refusal);
+/* What the control thread wants done. False: nothing. From the bus thread; the socket turns readable. */
+bool weft_control_server_order(weft_control_server_t *self, weft_order_t *order);
+void *weft_control_server_orders(weft_control_server_t *self);
 
 #endif

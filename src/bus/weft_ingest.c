@@ -4,11 +4,11 @@
 #include "weft_assert.h"
 #include "weft_limits.h"
 #include "weft_net.h"
+#include "weft_os.h"
 #include "weft_type.h"
 
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #define FRAMES 2u /* type, run of events */
 /* Each message counts at least one item, so a batch cannot hold more of them. */
@@ -31,12 +31,6 @@ struct weft_ingest {
     zmq_msg_t kept[KEPT_MAX + 1];
     size_t kept_count, kept_bytes;
 };
-
-static int64_t s_now_us(void) {
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (int64_t) t.tv_sec * 1000000 + t.tv_nsec / 1000;
-}
 
 weft_err_t weft_ingest_new(weft_ingest_t **out, const weft_ingest_config_t *config) {
     weft_ingest_t *self = calloc(1, sizeof *self);
@@ -228,10 +222,10 @@ static bool s_receive(weft_ingest_t *self) {
 }
 
 void weft_ingest_take(weft_ingest_t *self, bool receive) {
-    int64_t end_us = s_now_us() + WEFT_BATCH_US_MAX;
+    int64_t end_us = weft_os_monotonic_us() + WEFT_BATCH_US_MAX;
     if (self->in_hand && !s_take_events(self)) return;
     while (receive && !weft_sequencer_full(self->config.sequencer)) {
-        if (self->kept_bytes >= KEPT_BYTES_MAX || s_now_us() >= end_us) return;
+        if (self->kept_bytes >= KEPT_BYTES_MAX || weft_os_monotonic_us() >= end_us) return;
         if (!s_receive(self)) return;
         if (self->in_hand && !s_take_events(self)) return;
     }

@@ -28,7 +28,7 @@ typedef enum { WANTED_UNKNOWN, WANTED_NO, WANTED_YES } weft_wanted_t;
 
 struct weft_log_reader {
     sqlite3 *db;
-    weft_stmt_t head, anchor, row, chain, origin, origins, origins_top, types_after, rows_after;
+    weft_stmt_t head, anchor, row, chain, origin, origins, origins_top, types_after, rows_after, look;
     weft_log_head_t at; /* of the transaction in hand */
     uint64_t highest;   /* head ever seen */
     bool open;
@@ -161,6 +161,7 @@ weft_err_t weft_log_reader_new(weft_log_reader_t **out, const char *path) {
         {&self->origins_top, weft_sql_origins_top},
         {&self->types_after, weft_sql_types_after},
         {&self->rows_after, weft_sql_rows_after},
+        {&self->look, weft_sql_look},
     };
     for (size_t i = 0; i < sizeof all / sizeof *all; i++)
         if ((rc = weft_stmt_prepare(all[i].stmt, self->db, all[i].sql)) != WEFT_OK) goto out;
@@ -183,6 +184,7 @@ void weft_log_reader_destroy(weft_log_reader_t **self_p) {
     weft_stmt_free(&self->origins_top);
     weft_stmt_free(&self->types_after);
     weft_stmt_free(&self->rows_after);
+    weft_stmt_free(&self->look);
     weft_db_close(&self->db);
     for (size_t i = 0; i < self->types_capacity; i++) free(self->types[i].name);
     free(self->types);
@@ -200,6 +202,7 @@ static weft_err_t s_read_anchor(weft_log_reader_t *self) {
                 weft_stmt_int(&self->anchor, 0) >= 0;
         self->at.anchor = (uint64_t) weft_stmt_int(&self->anchor, 0);
         self->at.anchor_chain = weft_stmt_bits(&self->anchor, 1);
+        self->at.stored_us = weft_stmt_int(&self->anchor, 2);
     }
     weft_err_t rc = weft_stmt_done(&self->anchor);
     if (rc != WEFT_OK || found) return rc;
@@ -217,7 +220,6 @@ weft_err_t weft_log_reader_begin(weft_log_reader_t *self, weft_log_head_t *head)
     if (rc != WEFT_OK) return rc;
     self->at.position = self->at.anchor;
     self->at.chain = self->at.anchor_chain;
-    self->at.stored_us = 0;
     if (weft_stmt_row(&self->head)) {
         int64_t position = weft_stmt_int(&self->head, 0);
         self->at.position = position < 0 ? 0 : (uint64_t) position;
@@ -323,7 +325,9 @@ weft_err_t weft_log_reader_place(weft_log_reader_t *self, const weft_uuid_t *log
     }
     if (position < self->at.anchor) {
         snprintf(self->reason, sizeof self->reason,
-                 "position %" PRIu64 " is below %" PRIu64 ", the lowest that the log still keeps",
+                 "position %" PRIu64 " is below %" PRIu64 ", the lowest that the log still keeps:"
+                 " build the reader anew from what is kept, or go on without what is gone"
+                 " (a service: --adopt-log)",
                  position, self->at.anchor);
         return WEFT_E_GONE;
     }
@@ -337,6 +341,50 @@ weft_err_t weft_log_reader_place(weft_log_reader_t *self, const weft_uuid_t *log
              "position %" PRIu64 " has chain %016" PRIx64 ", the log has %016" PRIx64 " there",
              position, place->at.chain, chain);
     return WEFT_E_FORKED;
+}
+
+weft_err_t weft_log_reader_look(weft_log_reader_t *self, uint64_t position, int64_t *stored_us,
+                                uint64_t *size) {
+    WEFT_ASSERT(self->open);
+    weft_stmt_bind_int(&self->look, 1, (int64_t) position);
+    bool found = weft_stmt_row(&self->look);
+    *stored_us = found ? weft_stmt_int(&self->look, 0) : 0;
+    *size = found ? (uint64_t) weft_stmt_int(&self->look, 1) : 0;
+    weft_err_t rc = weft_stmt_done(&self->look);
+    return rc == WEFT_OK && !found ? s_damaged(self, position, s_missing) : rc;
+}
+
+weft_err_t weft_log_reader_used(weft_log_reader_t *self, uint64_t *bytes) {
+    weft_stmt_t st;
+    *bytes = 0;
+    weft_err_t rc = weft_stmt_prepare(&st, self->db, weft_sql_used);
+    if (rc != WEFT_OK) return rc;
+    if (weft_stmt_row(&st)) *bytes = (uint64_t) weft_stmt_int(&st, 0);
+    rc = weft_stmt_done(&st);
+    weft_stmt_free(&st);
+    return rc;
+}
+
+weft_err_t weft_log_reader_readers(weft_log_reader_t *self,
+                                   bool (*fn)(void *arg, const weft_reader_t *reader), void *arg) {
+    weft_stmt_t st;
+    weft_err_t rc = weft_stmt_prepare(&st, self->db, weft_sql_readers);
+    if (rc != WEFT_OK) return rc;
+    weft_stmt_bind_int(&st, 1, WEFT_REPORTS_MAX);
+    while (weft_stmt_row(&st)) {
+        size_t size;
+        weft_reader_t reader = {.resume = (uint64_t) weft_stmt_int(&st, 2),
+                                .seen_us = weft_stmt_int(&st, 3)};
+        const void *instance = weft_stmt_blob(&st, 0, &size);
+        if (!instance || size != sizeof reader.instance.bytes) continue;
+        memcpy(reader.instance.bytes, instance, size);
+        const char *name = weft_stmt_text(&st, 1, &size);
+        snprintf(reader.name, sizeof reader.name, "%s", name ? name : "");
+        if (!fn(arg, &reader)) break;
+    }
+    rc = weft_stmt_done(&st);
+    weft_stmt_free(&st);
+    return rc;
 }
 
 weft_err_t weft_log_reader_origin(weft_log_reader_t *self, const weft_uuid_t *origin,

@@ -10,12 +10,13 @@
 #include "weft.h"
 #include "weft_buf.h"
 #include "weft_control.h"
+#include "weft_readers.h"
 
 typedef struct weft_log_reader weft_log_reader_t;
 
 typedef struct {
     uint64_t position, chain;      /* of the last row, or the anchor */
-    int64_t stored_us;             /* 0: the log is empty */
+    int64_t stored_us;             /* 0: there never was one */
     uint64_t anchor, anchor_chain; /* the place before the first row that is kept */
 } weft_log_head_t;
 
@@ -55,6 +56,16 @@ weft_err_t weft_log_reader_verify_head(weft_log_reader_t *self);
 weft_err_t weft_log_reader_page(weft_log_reader_t *self, uint64_t from,
                                 const weft_filters_t *filters, uint64_t max_events,
                                 uint64_t max_bytes, weft_buf_t *w, weft_log_page_t *out);
+
+/* When a row was stored, and the size of its event. Not checked. WEFT_E_CORRUPT: it is not there. */
+weft_err_t weft_log_reader_look(weft_log_reader_t *self, uint64_t position, int64_t *stored_us,
+                                uint64_t *size);
+/* Bytes that the database uses, without what is free in it. */
+weft_err_t weft_log_reader_used(weft_log_reader_t *self, uint64_t *bytes);
+/* The services that the store knows, last seen first; fn returns false to end. Also outside of a
+ * transaction. */
+weft_err_t weft_log_reader_readers(weft_log_reader_t *self,
+                                   bool (*fn)(void *arg, const weft_reader_t *reader), void *arg);
 
 const char *weft_log_reader_reason(const weft_log_reader_t *self);
 

@@ -42,10 +42,31 @@ const char weft_sql_origin_put[] =
 const char weft_sql_event_insert[] = INSERT ROW_1;
 const char weft_sql_event_insert_many[] = INSERT ROW_16 "," ROW_16;
 
+const char weft_sql_events_forget[] = "DELETE FROM events WHERE position <= ?1";
+const char weft_sql_meta_put[] = "INSERT OR REPLACE INTO meta(key, value) VALUES(?1, ?2)";
+
+const char weft_sql_create_readers[] =
+    "CREATE TABLE IF NOT EXISTS readers(instance BLOB PRIMARY KEY, name TEXT NOT NULL,"
+    " resume INTEGER NOT NULL, seen_us INTEGER NOT NULL) WITHOUT ROWID;";
+const char weft_sql_readers[] =
+    "SELECT instance, name, resume, seen_us FROM readers ORDER BY seen_us DESC LIMIT ?1";
+const char weft_sql_reader_put[] =
+    "INSERT OR REPLACE INTO readers(instance, name, resume, seen_us) VALUES(?1, ?2, ?3, ?4)";
+const char weft_sql_readers_forget[] =
+    "DELETE FROM readers WHERE instance NOT IN"
+    " (SELECT instance FROM readers ORDER BY seen_us DESC LIMIT ?1)";
+
+const char weft_sql_used[] = "SELECT ((SELECT page_count FROM pragma_page_count)"
+                             " - (SELECT freelist_count FROM pragma_freelist_count))"
+                             " * (SELECT page_size FROM pragma_page_size)";
+const char weft_sql_look[] = "SELECT stored_us, length(event) FROM events WHERE position = ?1";
+
 const char weft_sql_head[] =
     "SELECT position, stored_us, chain FROM events ORDER BY position DESC LIMIT 1";
+/* anchor_stored_us is there once the log has been trimmed */
 const char weft_sql_anchor[] = "SELECT (SELECT value FROM meta WHERE key = 'anchor_position'),"
-                               " (SELECT value FROM meta WHERE key = 'anchor_chain')";
+                               " (SELECT value FROM meta WHERE key = 'anchor_chain'),"
+                               " (SELECT value FROM meta WHERE key = 'anchor_stored_us')";
 const char weft_sql_row[] =
     "SELECT position, type, chain, stored_us, event FROM events WHERE position = ?1";
 const char weft_sql_chain[] = "SELECT chain FROM events WHERE position = ?1";

@@ -21,8 +21,16 @@ extern const char weft_sql_origins_top[];       /* → highest position that an 
 extern const char weft_sql_origin_put[];        /* origin, source, last, position, chain */
 extern const char weft_sql_event_insert[];      /* position, type, stored_us, chain, event */
 extern const char weft_sql_event_insert_many[]; /* the same for WEFT_LOG_INSERT_ROWS rows */
+extern const char weft_sql_events_forget[];     /* position: all up to it */
+extern const char weft_sql_meta_put[];          /* key, value */
+extern const char weft_sql_create_readers[];    /* once, also in an old store */
+extern const char weft_sql_readers[];           /* limit → instance, name, resume, seen_us */
+extern const char weft_sql_reader_put[];        /* instance, name, resume, seen_us */
+extern const char weft_sql_readers_forget[];    /* limit: all but the last ones seen */
+extern const char weft_sql_used[];              /* → bytes in the database, without free pages */
+extern const char weft_sql_look[];              /* position → stored_us, size of the event */
 extern const char weft_sql_head[];              /* → position, stored_us, chain */
-extern const char weft_sql_anchor[];            /* → position, chain */
+extern const char weft_sql_anchor[];            /* → position, chain, stored_us */
 extern const char weft_sql_row[];               /* position → as rows_after */
 extern const char weft_sql_chain[];             /* position → chain */
 extern const char

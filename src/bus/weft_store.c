@@ -31,7 +31,9 @@ struct weft_store {
     weft_err_t trouble;
     int wal_pages;
     int64_t last_type; /* highest id in types */
+    bool full;         /* commits of events wait for the disk */
     weft_stmt_t insert, insert_many, type_insert, origin, origin_put;
+    weft_stmt_t look, forget, meta_put, reader_put, readers_forget;
 };
 
 /* ---- opening */
@@ -127,6 +129,7 @@ static weft_err_t s_check_schema(weft_store_t *self, char *reason, size_t size) 
         return s_reason(reason, size, WEFT_E_SCHEMA,
                         "%s has schema %lld, this weft-bus knows %d: use a newer weft-bus",
                         self->path, (long long) version, WEFT_LOG_SCHEMA);
+    if (rc == WEFT_OK) rc = weft_db_exec(self->db, weft_sql_create_readers);
     if (rc != WEFT_OK)
         return s_reason(reason, size, rc, "cannot set up %s: %s", self->path, weft_err_text(rc));
     return WEFT_OK;
@@ -175,17 +178,30 @@ static int s_on_commit(void *arg, sqlite3 *db, const char *name, int pages) {
 }
 
 static weft_err_t s_prepare(weft_store_t *self) {
+    /* secure_delete would write each page that a trim frees */
     weft_err_t rc = weft_db_exec(self->db, "PRAGMA wal_autocheckpoint=0;"
-                                           "PRAGMA journal_size_limit=67108864;");
+                                           "PRAGMA journal_size_limit=67108864;"
+                                           "PRAGMA secure_delete=OFF;");
+    const struct {
+        weft_stmt_t *stmt;
+        const char *sql;
+    } all[] = {
+        {&self->insert, weft_sql_event_insert},
+        {&self->insert_many, weft_sql_event_insert_many},
+        {&self->type_insert, weft_sql_type_insert},
+        {&self->origin, weft_sql_origin},
+        {&self->origin_put, weft_sql_origin_put},
+        {&self->look, weft_sql_row},
+        {&self->forget, weft_sql_events_forget},
+        {&self->meta_put, weft_sql_meta_put},
+        {&self->reader_put, weft_sql_reader_put},
+        {&self->readers_forget, weft_sql_readers_forget},
+    };
     char sql[64];
     snprintf(sql, sizeof sql, "PRAGMA cache_size=-%d", CACHE_KIB);
     if (rc == WEFT_OK) rc = weft_db_exec(self->db, sql);
-    if (rc == WEFT_OK) rc = weft_stmt_prepare(&self->insert, self->db, weft_sql_event_insert);
-    if (rc == WEFT_OK)
-        rc = weft_stmt_prepare(&self->insert_many, self->db, weft_sql_event_insert_many);
-    if (rc == WEFT_OK) rc = weft_stmt_prepare(&self->type_insert, self->db, weft_sql_type_insert);
-    if (rc == WEFT_OK) rc = weft_stmt_prepare(&self->origin, self->db, weft_sql_origin);
-    if (rc == WEFT_OK) rc = weft_stmt_prepare(&self->origin_put, self->db, weft_sql_origin_put);
+    for (size_t i = 0; i < sizeof all / sizeof *all && rc == WEFT_OK; i++)
+        rc = weft_stmt_prepare(all[i].stmt, self->db, all[i].sql);
     if (rc != WEFT_OK) return rc;
     sqlite3_busy_timeout(self->db, BUSY_MS);
     sqlite3_wal_hook(self->db, s_on_commit, self);
@@ -214,6 +230,7 @@ weft_err_t weft_store_open(weft_store_t **out, const char *dir, bool full, char 
     weft_store_t *self = calloc(1, sizeof *self);
     if (!self) goto out;
     self->lock = -1;
+    self->full = full;
     if ((rc = s_enter_directory(self, dir, reason, reason_size)) != WEFT_OK) goto out;
     if ((rc = s_open_database(self, full, reason, reason_size)) != WEFT_OK) goto out;
     if ((rc = s_check_schema(self, reason, reason_size)) != WEFT_OK) goto out;
@@ -238,6 +255,11 @@ void weft_store_destroy(weft_store_t **self_p) {
     weft_stmt_free(&self->type_insert);
     weft_stmt_free(&self->origin);
     weft_stmt_free(&self->origin_put);
+    weft_stmt_free(&self->look);
+    weft_stmt_free(&self->forget);
+    weft_stmt_free(&self->meta_put);
+    weft_stmt_free(&self->reader_put);
+    weft_stmt_free(&self->readers_forget);
     weft_db_close(&self->db);
     weft_os_unlock(&self->lock);
     free(self);
@@ -418,6 +440,85 @@ weft_err_t weft_store_append(weft_store_t *self, weft_sequencer_t *sequencer) {
     self->last_type = last_type;
     s_well(self);
     return WEFT_OK;
+}
+
+/* ---- upkeep: transactions that need not be on the disk before anybody hears of them */
+
+/* The next commit of events syncs them along. */
+static weft_err_t s_begin_upkeep(weft_store_t *self) {
+    if (s_closed(self)) return self->trouble;
+    weft_err_t rc = weft_db_exec(self->db, "PRAGMA synchronous=NORMAL");
+    return rc == WEFT_OK ? weft_db_exec(self->db, "BEGIN IMMEDIATE") : rc;
+}
+
+static weft_err_t s_end_upkeep(weft_store_t *self, weft_err_t rc) {
+    if (rc == WEFT_OK) rc = weft_db_exec(self->db, "COMMIT");
+    if (rc != WEFT_OK) s_roll_back(self);
+    weft_err_t back = self->full ? weft_db_exec(self->db, "PRAGMA synchronous=FULL") : WEFT_OK;
+    if (back != WEFT_OK) return s_trouble(self, back);
+    return s_passes(rc) ? rc : s_trouble(self, rc); /* events may still find room */
+}
+
+uint64_t weft_store_anchor(const weft_store_t *self) {
+    return self->head.anchor;
+}
+
+int weft_store_synchronous(const weft_store_t *self) {
+    weft_stmt_t st;
+    int value = -1;
+    if (weft_stmt_prepare(&st, self->db, "PRAGMA synchronous") != WEFT_OK) return value;
+    if (weft_stmt_row(&st)) value = (int) weft_stmt_int(&st, 0);
+    (void) weft_stmt_done(&st);
+    weft_stmt_free(&st);
+    return value;
+}
+
+static weft_err_t s_put_meta(weft_store_t *self, const char *key, uint64_t value) {
+    weft_stmt_bind_text(&self->meta_put, 1, key, strlen(key));
+    weft_stmt_bind_bits(&self->meta_put, 2, value);
+    return weft_stmt_run(&self->meta_put);
+}
+
+weft_err_t weft_store_trim(weft_store_t *self, uint64_t to) {
+    WEFT_ASSERT(to > self->head.anchor);
+    if (s_closed(self)) return self->trouble;
+    uint64_t chain = 0;
+    int64_t stored_us = 0;
+    weft_stmt_bind_bits(&self->look, 1, to);
+    bool found = weft_stmt_row(&self->look);
+    if (found) {
+        stored_us = weft_stmt_int(&self->look, 3);
+        chain = weft_stmt_bits(&self->look, 2);
+    }
+    weft_err_t rc = weft_stmt_done(&self->look);
+    if (rc != WEFT_OK) return s_trouble(self, rc);
+    if (!found) return WEFT_E_CORRUPT;
+    rc = s_begin_upkeep(self);
+    weft_stmt_bind_bits(&self->forget, 1, to);
+    if (rc == WEFT_OK) rc = weft_stmt_run(&self->forget);
+    if (rc == WEFT_OK) rc = s_put_meta(self, "anchor_position", to);
+    if (rc == WEFT_OK) rc = s_put_meta(self, "anchor_chain", chain);
+    if (rc == WEFT_OK) rc = s_put_meta(self, "anchor_stored_us", (uint64_t) stored_us);
+    rc = s_end_upkeep(self, rc);
+    if (rc == WEFT_OK) self->head.anchor = to;
+    return rc;
+}
+
+weft_err_t weft_store_put_readers(weft_store_t *self, const weft_reader_t *readers, size_t count) {
+    weft_err_t rc = s_begin_upkeep(self);
+    for (size_t i = 0; i < count && rc == WEFT_OK; i++) {
+        weft_stmt_t *st = &self->reader_put;
+        weft_stmt_bind_blob(st, 1, readers[i].instance.bytes, sizeof readers[i].instance.bytes);
+        weft_stmt_bind_text(st, 2, readers[i].name, strlen(readers[i].name));
+        weft_stmt_bind_bits(st, 3, readers[i].resume);
+        weft_stmt_bind_int(st, 4, readers[i].seen_us);
+        rc = weft_stmt_run(st);
+    }
+    if (rc == WEFT_OK) {
+        weft_stmt_bind_int(&self->readers_forget, 1, WEFT_REPORTS_MAX);
+        rc = weft_stmt_run(&self->readers_forget);
+    }
+    return s_end_upkeep(self, rc);
 }
 
 weft_err_t weft_store_checkpoint(weft_store_t *self) {

@@ -10,6 +10,7 @@
 
 #include "weft.h"
 #include "weft_log_reader.h"
+#include "weft_readers.h"
 #include "weft_sequencer.h"
 
 typedef struct weft_store weft_store_t;
@@ -38,6 +39,16 @@ weft_err_t weft_store_append(weft_store_t *self, weft_sequencer_t *sequencer);
 /* While the disk is full or locked: does it take a small write again? Publishers that were told of the
  * trouble send nothing that could try. WEFT_OK if there is no trouble any more, else the trouble. */
 weft_err_t weft_store_retry(weft_store_t *self);
+/* Forget the events up to that position, which is in the log and beyond the anchor: it becomes the
+ * anchor, with its chain and its time, so that all checks go on from there (P6) and positions go on
+ * even when no row is left. Origins stay (I4). Not synced: after a power loss they may be there again.
+ * WEFT_OK, WEFT_E_FULL, WEFT_E_LOCKED, WEFT_E_CORRUPT (no such row: nothing is done), or an error for good. */
+weft_err_t weft_store_trim(weft_store_t *self, uint64_t to);
+uint64_t weft_store_anchor(const weft_store_t *self);
+/* SQLite's setting as it is now: 2 is FULL. For tests. */
+int weft_store_synchronous(const weft_store_t *self);
+/* Write down what is known of services that read. Not synced. WEFT_OK or as weft_store_append. */
+weft_err_t weft_store_put_readers(weft_store_t *self, const weft_reader_t *readers, size_t count);
 /* Move what is in the WAL into the database once it has grown enough. To be called after the acks. */
 weft_err_t weft_store_checkpoint(weft_store_t *self);
 

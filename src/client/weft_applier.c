@@ -389,8 +389,7 @@ static bool s_pass(weft_applier_t *self, int64_t now_ms) {
     if (self->lazy.position.value == self->stored.position.value) self->lazy_since_ms = now_ms;
     self->lazy = self->batch.next;
     self->busy = false;
-    if (now_ms - self->lazy_since_ms >= LAZY_MS)
-        (void) weft_applier_flush(self); /* or the next time */
+    weft_applier_tick(self, now_ms);
     return true;
 }
 
@@ -413,6 +412,11 @@ weft_err_t weft_applier_run(weft_applier_t *self, int64_t now_ms, int64_t *again
     }
     *again_ms = self->again_ms;
     return WEFT_E_AGAIN;
+}
+
+void weft_applier_tick(weft_applier_t *self, int64_t now_ms) {
+    if (now_ms - self->lazy_since_ms >= LAZY_MS)
+        (void) weft_applier_flush(self); /* or the next time */
 }
 
 weft_err_t weft_applier_flush(weft_applier_t *self) {

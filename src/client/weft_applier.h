@@ -33,7 +33,9 @@ bool weft_applier_busy(const weft_applier_t *self);
 /* Go on with the batch. WEFT_OK: all of it is applied. WEFT_E_AGAIN: waits until *again_ms.
  * WEFT_E_PARKED_FULL, WEFT_E_NOMEM: the service must stop. */
 weft_err_t weft_applier_run(weft_applier_t *self, int64_t now_ms, int64_t *again_ms);
-/* Write a position that moved past events of no interest (S6), if it has moved. */
+/* S6: write a position that moved past events of no interest a minute ago. */
+void weft_applier_tick(weft_applier_t *self, int64_t now_ms);
+/* The same, at once, if it has moved. */
 weft_err_t weft_applier_flush(weft_applier_t *self);
 
 /* See weft_service_transaction and weft_service_retry_parked. */

@@ -515,8 +515,12 @@ static void s_report(weft_service_t *self, int64_t now_ms) {
         .applied_live = info.applied_live,
         .live = info.sub.live && !self->backfill,
     };
+    weft_position_t resume = info.stored;
     /* a batch in hand is not applied yet */
     if (weft_applier_busy(self->applier)) report.position = info.stored.value;
+    if (self->backfill && weft_service_store_resume(&self->store, &resume) != WEFT_OK)
+        resume.value = 0;
+    report.resume = resume.value < report.position ? resume.value : report.position;
     if (self->sub) weft_sub_report(self->sub, &report);
 }
 
@@ -525,6 +529,7 @@ static int s_on_tick(zloop_t *loop, int id, void *arg) {
     int64_t now = weft_os_monotonic_ms();
     (void) loop;
     (void) id;
+    weft_applier_tick(self->applier, now);
     if (now >= self->report_at_ms) s_report(self, now);
     return s_goes_on(self);
 }

@@ -268,6 +268,19 @@ weft_err_t weft_service_store_filter_set(weft_service_store_t *self, const char 
     return weft_stmt_run(&self->filter_write);
 }
 
+weft_err_t weft_service_store_resume(weft_service_store_t *self, weft_position_t *out) {
+    weft_stmt_t stmt;
+    weft_err_t rc = weft_stmt_prepare(
+        &stmt, self->db,
+        "SELECT min(position) FROM (SELECT position FROM weft_position UNION ALL"
+        " SELECT position FROM weft_filters WHERE behind)");
+    if (rc != WEFT_OK) return rc;
+    out->value = weft_stmt_row(&stmt) ? weft_stmt_bits(&stmt, 0) : 0;
+    rc = weft_stmt_done(&stmt);
+    weft_stmt_free(&stmt);
+    return rc;
+}
+
 weft_err_t weft_service_store_filters_keep(weft_service_store_t *self, const char *const *filters,
                                            size_t count) {
     weft_stmt_t keep;

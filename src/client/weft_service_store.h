@@ -41,6 +41,9 @@ weft_err_t weft_service_store_filter(weft_service_store_t *self, const char *fil
 /* at NULL: current from now on. Also inside a transaction. */
 weft_err_t weft_service_store_filter_set(weft_service_store_t *self, const char *filter,
                                          const weft_resume_t *at);
+/* The lowest position that the database may still ask the log for: its own, or that of a filter which
+ * is behind. */
+weft_err_t weft_service_store_resume(weft_service_store_t *self, weft_position_t *out);
 /* Forget the filters that are not among these. */
 weft_err_t weft_service_store_filters_keep(weft_service_store_t *self, const char *const *filters,
                                            size_t count);

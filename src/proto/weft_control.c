@@ -36,9 +36,10 @@ static const weft_field_t s_origin_state[] = {F(last, U64), F(chain, U64), F(pos
 #undef T
 #define T weft_welcome_t
 static const weft_field_t s_welcome[] = {
-    F(id, U64),        F(version, U64),    F(boot, U64),    F(log, UUID),    F(first, U64),
-    F(head, U64),      F(chain, U64),      F(at, TIME),     F(fanout, TEXT), F(ingest, TEXT),
-    F(software, TEXT), F(accepting, BOOL), F(reason, TEXT), F(limits, RAW),  OPT(origin, RAW)};
+    F(id, U64),         F(version, U64),     F(boot, U64),    F(log, UUID),
+    F(first, U64),      F(first_chain, U64), F(head, U64),    F(chain, U64),
+    F(at, TIME),        F(fanout, TEXT),     F(ingest, TEXT), F(software, TEXT),
+    F(accepting, BOOL), F(reason, TEXT),     F(limits, RAW),  OPT(origin, RAW)};
 #undef T
 #define T weft_fetch_t
 static const weft_field_t s_fetch[] = {F(id, U64), F(position, PLACE), F(filters, RAW),
@@ -51,9 +52,9 @@ static const weft_field_t s_page[] = {F(id, U64),   F(boot, U64),  F(log, UUID),
 #undef T
 #define T weft_report_t
 static const weft_field_t s_report[] = {
-    F(name, TEXT),  F(instance, UUID), F(software, TEXT),        F(position, U64),
-    F(outbox, U64), F(parked, U64),    F(applied_catch_up, U64), F(applied_live, U64),
-    F(live, BOOL),  F(filters, RAW)};
+    F(name, TEXT),        F(instance, UUID), F(software, TEXT), F(position, U64),
+    F(resume, U64),       F(outbox, U64),    F(parked, U64),    F(applied_catch_up, U64),
+    F(applied_live, U64), F(live, BOOL),     F(filters, RAW)};
 #undef T
 #define T weft_status_t
 static const weft_field_t s_status[] = {F(id, U64)};
@@ -66,6 +67,16 @@ static const weft_field_t s_state[] = {
 #undef T
 #define T weft_error_t
 static const weft_field_t s_error[] = {F(id, U64), F(code, U64), F(text, TEXT), F(version, U64)};
+#undef T
+
+#define T weft_trim_t
+static const weft_field_t s_trim[] = {F(id, U64),    F(to, U64),     F(age_us, U64),
+                                      F(bytes, U64), F(force, BOOL), F(dry_run, BOOL)};
+#undef T
+#define T weft_trimmed_t
+static const weft_field_t s_trimmed[] = {F(id, U64),      F(first, U64),        F(to, U64),
+                                         F(wanted, U64),  F(head, U64),         F(bytes, U64),
+                                         F(holder, TEXT), F(holder_resume, U64)};
 #undef T
 
 /* id and version of a body whose other fields may be those of another version. */
@@ -113,6 +124,8 @@ DECODE(report)
 DECODE(status)
 DECODE(state)
 DECODE_VERSIONED(error)
+DECODE(trim)
+DECODE(trimmed)
 DECODE(origin_state)
 ENCODE(hello)
 ENCODE(welcome)
@@ -122,6 +135,8 @@ ENCODE(report)
 ENCODE(status)
 ENCODE(state)
 ENCODE(error)
+ENCODE(trim)
+ENCODE(trimmed)
 ENCODE(origin_state)
 
 void weft_limits_encode(weft_buf_t *w) {

@@ -8,7 +8,8 @@
 #include "weft.h"
 #include "weft_fields.h"
 
-#define WEFT_COMMANDS(X) X(HELLO) X(WELCOME) X(FETCH) X(PAGE) X(REPORT) X(STATUS) X(STATE) X(ERROR)
+#define WEFT_COMMANDS(X) \
+    X(HELLO) X(WELCOME) X(FETCH) X(PAGE) X(REPORT) X(STATUS) X(STATE) X(ERROR) X(TRIM) X(TRIMMED)
 
 #define X(name) WEFT_COMMAND_##name,
 typedef enum { WEFT_COMMAND_NONE, WEFT_COMMANDS(X) } weft_command_t;
@@ -40,7 +41,8 @@ typedef struct {
     uint64_t version;
     uint64_t boot;
     weft_uuid_t log;
-    uint64_t first; /* lowest position that a reader may resume at */
+    uint64_t first;       /* lowest position that a reader may resume at */
+    uint64_t first_chain; /* at first */
     uint64_t head;
     uint64_t chain;     /* at head */
     int64_t at;         /* Unix time in µs by the bus' clock */
@@ -78,7 +80,8 @@ typedef struct {
     weft_text_t name;
     weft_uuid_t instance; /* origin of its outbox */
     weft_text_t software;
-    uint64_t position;
+    uint64_t position; /* applied up to here */
+    uint64_t resume;   /* the lowest position that it may still ask for; at most position */
     uint64_t outbox;
     uint64_t parked;
     uint64_t applied_catch_up;
@@ -117,6 +120,28 @@ typedef struct {
     uint64_t version; /* of the bus' protocol */
 } weft_error_t;
 
+/* client → bus: forget old events. A bound that is 0 is none; without any, the bus' own --keep. */
+typedef struct {
+    uint64_t id;
+    uint64_t to;     /* forget the events up to here … */
+    uint64_t age_us; /* … or those that were stored longer ago than this … */
+    uint64_t bytes;  /* … or as many as the store is larger than this */
+    bool force;      /* also those that a service has not applied yet */
+    bool dry_run;    /* only say what would happen */
+} weft_trim_t;
+
+/* The answer to TRIM: what will happen, soon and in small steps. */
+typedef struct {
+    uint64_t id;
+    uint64_t first;  /* as it is now */
+    uint64_t to;     /* first becomes this; equal to first: nothing to do */
+    uint64_t wanted; /* where to would lie if no service needed the events after it */
+    uint64_t head;
+    uint64_t bytes;     /* that will be free, about */
+    weft_text_t holder; /* service that holds it back; "" if none does */
+    uint64_t holder_resume;
+} weft_trimmed_t;
+
 /* Body of one kind. out is zeroed first. WEFT_OK, WEFT_E_BAD_FIELD, WEFT_E_VERSION (HELLO,
  * WELCOME and ERROR of another version: id and version are set, nothing else), WEFT_E_BAD_FILTER, WEFT_E_TOO_BIG. */
 weft_err_t weft_hello_decode(const void *bytes, size_t size, weft_hello_t *out);
@@ -127,6 +152,8 @@ weft_err_t weft_report_decode(const void *bytes, size_t size, weft_report_t *out
 weft_err_t weft_status_decode(const void *bytes, size_t size, weft_status_t *out);
 weft_err_t weft_state_decode(const void *bytes, size_t size, weft_state_t *out);
 weft_err_t weft_error_decode(const void *bytes, size_t size, weft_error_t *out);
+weft_err_t weft_trim_decode(const void *bytes, size_t size, weft_trim_t *out);
+weft_err_t weft_trimmed_decode(const void *bytes, size_t size, weft_trimmed_t *out);
 weft_err_t weft_origin_state_decode(const void *bytes, size_t size, weft_origin_state_t *out);
 
 void weft_hello_encode(weft_buf_t *w, const weft_hello_t *in);
@@ -137,6 +164,8 @@ void weft_report_encode(weft_buf_t *w, const weft_report_t *in);
 void weft_status_encode(weft_buf_t *w, const weft_status_t *in);
 void weft_state_encode(weft_buf_t *w, const weft_state_t *in);
 void weft_error_encode(weft_buf_t *w, const weft_error_t *in);
+void weft_trim_encode(weft_buf_t *w, const weft_trim_t *in);
+void weft_trimmed_encode(weft_buf_t *w, const weft_trimmed_t *in);
 void weft_origin_state_encode(weft_buf_t *w, const weft_origin_state_t *in);
 
 /* The limits a client may rely on, for WELCOME. */

@@ -38,6 +38,9 @@
 
 #define WEFT_PARKED_MAX 10000u /* parked events in a service's database */
 
+#define WEFT_LATELY_US \
+    (UINT64_C(7) * 86400 * 1000000) /* a silent service holds a trim back so long */
+
 #define WEFT_HEARTBEAT_MS 1000 /* idle commit record */
 #define WEFT_SILENCE_MS 3000   /* S3 */
 #define WEFT_REQUEST_MS 2000   /* C3: a request is repeated after this long */

@@ -29,11 +29,12 @@ struct weft_subscriber {
     weft_uuid_t log;
     uint64_t position, chain;
     uint64_t handed_position; /* by take */
+    uint64_t began;           /* where the first WELCOME put it */
     uint64_t boot, head;
     uint64_t target; /* CATCHUP ends here */
     uint64_t request_id;
     const weft_page_t *ahead; /* page in hand whose follower is asked for already */
-    int64_t request_at; /* next request is due */
+    int64_t request_at;       /* next request is due */
     int64_t request_wait_ms;
     unsigned bad_pages;
     int64_t heard_ms; /* last record or WELCOME */
@@ -237,9 +238,9 @@ static void s_start(weft_subscriber_t *self, const weft_welcome_t *welcome) {
     bool now = self->start == WEFT_START_NOW;
     self->log = welcome->log;
     self->position = now ? welcome->head : welcome->first;
-    self->chain = now ? welcome->chain : 0;
-    self->checked = now || self->position == 0; /* the chain at 0 is 0 */
-    self->handed_position = self->position;
+    self->chain = now ? welcome->chain : welcome->first_chain;
+    self->checked = true;
+    self->handed_position = self->began = self->position;
     self->started = true;
 }
 
@@ -291,6 +292,13 @@ static bool s_refuses(uint64_t code) {
 void weft_subscriber_error(weft_subscriber_t *self, int64_t now_ms, const weft_error_t *error) {
     if (!self->request_id || error->id != self->request_id) {
         self->dropped++;
+        return;
+    }
+    if (error->code == WEFT_E_GONE && self->state == WEFT_SUBSCRIBER_CATCHUP &&
+        self->start == WEFT_START_BEGINNING && self->position == self->began) {
+        self->started = self->checked =
+            false; /* trimmed since WELCOME: begin at what is kept now */
+        s_greet(self, now_ms + UNSENT_MS);
         return;
     }
     if (s_refuses(error->code)) {

@@ -108,7 +108,7 @@ def joined(bus, running):
 
 def test_help_and_version():
     out = weft(NOWHERE, "--help")[0]
-    for verb in ("pub", "sub", "get", "status"):
+    for verb in ("pub", "sub", "get", "status", "trim"):
         assert "\n  %s " % verb in out
         about = weft(NOWHERE, verb, "--help")[0]
         assert about.startswith("usage: weft %s" % verb) and "--bus" in about and "--json" in about
@@ -443,12 +443,50 @@ def test_get():
     refused(bus, "get", "4", status=1, says="no event at position 4: the log has 1 to 3")
 
 
+def test_trim():
+    bus = start_bus("trim")
+    weft(bus, "pub", "a.b", "--data", "-", stdin="".join("%d\n" % n for n in range(100)))
+    peer = Peer(bus)
+    report = {"name": "slow", "instance": peer.origin, "software": "x", "position": 50, "resume": 40,
+              "outbox": 0, "parked": 0, "applied_catch_up": 0, "applied_live": 0, "live": True,
+              "filters": ["a.b"]}
+    peer.control.send_multipart([b"REPORT", msgpack.packb(report)])
+    wait_until("the report", lambda: peer.status()["services"])
+    out = weft(bus, "trim", "--to", "30", "--dry-run")[0]
+    assert out.startswith("would forget events 1 to 30 (30 events, about") and "70 are kept" in out, out
+    assert peer.welcome()["first"] == 0
+    assert weft(bus, "trim", "--to", "30")[0].startswith("forgot events 1 to 30 (30 events")
+    assert peer.welcome()["first"] == 30  # it has happened when the verb ends
+    assert positions(past(bus, "--from", "start")) == list(range(31, 101))
+    assert positions(past(bus, "--from", "last=2")) == [99, 100]
+    refused(bus, "get", "30", status=1, says="event 30 is gone: the log keeps those after 30")
+    refused(bus, "sub", "--from", "30", "--until-end", status=1, says="below what the log still keeps; use --from start")
+    out = weft(bus, "trim", "--to", "60")[0].splitlines()
+    assert out[0].startswith("forgot events 31 to 40") and "service slow needs the events after 40" in out[1]
+    assert "--force" in out[1], out
+    (plan,) = objects(weft(bus, "trim", "--to", "60", "--json", "--dry-run")[0])
+    assert plan == {"dryRun": True, "first": 40, "to": 40, "wanted": 60, "head": 100,
+                    "bytes": plan["bytes"], "holder": "slow", "holderResume": 40}
+    assert weft(bus, "trim", "--to", "20")[0] == "nothing to forget: the log keeps events 41 to 100\n"
+    assert "GONE" in weft(bus, "trim", "--to", "100", "--force")[0]
+    assert peer.welcome()["first"] == 100
+    assert past(bus, "--from", "start") == []
+    weft(bus, "pub", "a.b", "--data", "1")
+    assert positions(past(bus, "--from", "start")) == [101]
+    refused(bus, "trim", "--to", "102", status=1, says="beyond the head 101")
+    refused(bus, "trim", status=1, says="nothing says what to keep")
+    assert weft(bus, "trim", "--keep", "30d,20GB")[0].startswith("nothing to forget")
+    for words in (("--to", "x"), ("--to", "0"), ("--keep", "1"), ("--keep", "1d", "--to", "1"), ("word",),
+                  ("--dry-run=1",), ("--timeout", "x")):
+        refused(bus, "trim", *words, status=2, says="trim")
+
+
 def test_status():
     bus = start_bus("status")
     weft(bus, "pub", "a.b", "--data", "-", stdin="1\n2\n3\n")
     peer = Peer(bus)
     report = {"name": "moderation", "instance": peer.origin, "software": "x 1", "position": 1,
-              "outbox": 5, "parked": 6, "applied_catch_up": 7, "applied_live": 8, "live": True,
+              "resume": 0, "outbox": 5, "parked": 6, "applied_catch_up": 7, "applied_live": 8, "live": True,
               "filters": ["a.b", "c.>"]}
     peer.control.send_multipart([b"REPORT", msgpack.packb(report)])
     wait_until("the report", lambda: peer.status()["services"])
@@ -464,7 +502,7 @@ def test_status():
     (service,) = state["services"]
     assert service["seenAgo"] >= 0 and service.pop("seen") and service.pop("seenAgo") is not None
     assert service == {"name": "moderation", "instance": peer.origin.hex(), "software": "x 1",
-                       "position": 1, "lag": 2, "outbox": 5, "parked": 6, "appliedCatchUp": 7,
+                       "position": 1, "resume": 0, "lag": 2, "outbox": 5, "parked": 6, "appliedCatchUp": 7,
                        "appliedLive": 8, "live": True, "filters": ["a.b", "c.>"]}
     lines = weft(bus, "status")[0].splitlines()
     pairs = dict(line.split(None, 1) for line in lines)

@@ -47,7 +47,8 @@ FILTERS = ["comment.created", "post.*", "order.>", "*", ">"]
 LIMITS = {"type_bytes": 255, "subject_bytes": 1024, "event_bytes": 262144,
           "live_message_bytes": 65536, "batch_events": 4096, "page_bytes": 786432,
           "window_events": 8192, "filters": 256, "types": 65536}
-REPORT = {"name": "query", "instance": ORIGIN, "software": "0.1.0", "position": 1000, "outbox": 3,
+REPORT = {"name": "query", "instance": ORIGIN, "software": "0.1.0", "position": 1000, "resume": 990,
+          "outbox": 3,
           "parked": 2, "applied_catch_up": 900, "applied_live": 100, "live": True,
           "filters": FILTERS}
 
@@ -73,7 +74,7 @@ def frames():
     yield "origin_state", pack(ORIGIN_STATE)
     yield "limits", pack(LIMITS)
     yield "welcome", pack({
-        "id": 7, "version": 1, "boot": BOOT, "log": LOG, "first": 3, "head": 1000, "chain": 2**63,
+        "id": 7, "version": 1, "boot": BOOT, "log": LOG, "first": 3, "first_chain": 2**64 - 3, "head": 1000, "chain": 2**63,
         "at": TIME, "fanout": "tcp://127.0.0.1:7601", "ingest": "tcp://127.0.0.1:7602",
         "software": "weft-bus 0.1.0", "accepting": False, "reason": "disk is full",
         "limits": LIMITS, "origin": ORIGIN_STATE})
@@ -92,6 +93,10 @@ def frames():
         "services": [{"seen": TIME, "report": REPORT}]})
     yield "error", pack({"id": 8, "code": 17, "text": "log has another history at 1000",
                          "version": 1})
+    yield "trim", pack({"id": 10, "to": 900, "age_us": 2592000000000, "bytes": 20000000000,
+                        "force": True, "dry_run": False})
+    yield "trimmed", pack({"id": 10, "first": 3, "to": 990, "wanted": 995, "head": 1000,
+                           "bytes": 123456, "holder": "query", "holder_resume": 990})
     # hash of type, hash of event, row checksum, chain, origin chain: eight bytes each, big-endian
     row = xxh(words(1000, TIME, xxh(type_), xxh(event)))
     yield "checksums", struct.pack(

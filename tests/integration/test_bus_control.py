@@ -156,7 +156,8 @@ def test_oversized_request_cuts_only_its_sender():
 
 
 def report(instance, name="svc", filters=("a.b",)):
-    return {"name": name, "instance": instance, "software": "test", "position": 1, "outbox": 0,
+    return {"name": name, "instance": instance, "software": "test", "position": 1,
+            "resume": 1, "outbox": 0,
             "parked": 0, "applied_catch_up": 0, "applied_live": 1, "live": True,
             "filters": list(filters)}
 

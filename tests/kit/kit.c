@@ -228,6 +228,7 @@ weft_welcome_t kit_log_welcome(const kit_log_t *self, uint64_t id) {
                             .version = WEFT_PROTOCOL_VERSION,
                             .boot = self->boot,
                             .log = self->log,
+                            .first_chain = 0,
                             .head = self->count,
                             .chain = kit_log_chain(self, self->count),
                             .fanout = weft_text("ipc:///nowhere.fan"),

@@ -245,6 +245,7 @@ static void welcome_decodes_and_encodes(void **state) {
     assert_true(x.boot == BOOT);
     s_is_log(&x.log);
     assert_int_equal(x.first, 3);
+    assert_true(x.first_chain == UINT64_MAX - 2);
     assert_int_equal(x.head, 1000);
     assert_true(x.chain == BIG);
     assert_int_equal(x.at, TIME);
@@ -326,6 +327,7 @@ static void s_is_report(const uint8_t *bytes, size_t size) {
     s_is_origin(r.instance.bytes);
     s_is_text(r.software, "0.1.0");
     assert_int_equal(r.position, 1000);
+    assert_int_equal(r.resume, 990);
     assert_int_equal(r.outbox, 3);
     assert_int_equal(r.parked, 2);
     assert_int_equal(r.applied_catch_up, 900);
@@ -382,11 +384,44 @@ static void report_status_state_and_error_decode_and_encode(void **state) {
     free(bytes);
 }
 
+static void trim_and_trimmed_decode_and_encode(void **state) {
+    (void) state;
+    weft_trim_t t;
+    weft_trimmed_t x;
+    size_t size;
+    weft_buf_t w = {0};
+    uint8_t *bytes = kit_golden("trim", &size);
+    assert_rc(weft_trim_decode(bytes, size, &t), WEFT_OK);
+    assert_int_equal(t.id, 10);
+    assert_int_equal(t.to, 900);
+    assert_true(t.age_us == UINT64_C(2592000000000));
+    assert_true(t.bytes == UINT64_C(20000000000));
+    assert_true(t.force);
+    assert_false(t.dry_run);
+    weft_trim_encode(&w, &t);
+    s_same(&w, bytes, size);
+    free(bytes);
+
+    bytes = kit_golden("trimmed", &size);
+    assert_rc(weft_trimmed_decode(bytes, size, &x), WEFT_OK);
+    assert_int_equal(x.id, 10);
+    assert_int_equal(x.first, 3);
+    assert_int_equal(x.to, 990);
+    assert_int_equal(x.wanted, 995);
+    assert_int_equal(x.head, 1000);
+    assert_int_equal(x.bytes, 123456);
+    s_is_text(x.holder, "query");
+    assert_int_equal(x.holder_resume, 990);
+    weft_trimmed_encode(&w, &x);
+    s_same(&w, bytes, size);
+    free(bytes);
+}
+
 static void commands_have_names(void **state) {
     (void) state;
-    static const char *const names[] = {"HELLO",  "WELCOME", "FETCH", "PAGE",
-                                        "REPORT", "STATUS",  "STATE", "ERROR"};
-    for (size_t i = 0; i < 8; i++) {
+    static const char *const names[] = {"HELLO",  "WELCOME", "FETCH", "PAGE", "REPORT",
+                                        "STATUS", "STATE",   "ERROR", "TRIM", "TRIMMED"};
+    for (size_t i = 0; i < 10; i++) {
         weft_command_t command = weft_command_parse(names[i], strlen(names[i]));
         assert_int_equal(command, i + 1);
         assert_string_equal(weft_command_name(command), names[i]);
@@ -413,6 +448,7 @@ int main(void) {
         cmocka_unit_test(filters_decode_and_encode),
         cmocka_unit_test(fetch_and_page_decode_and_encode),
         cmocka_unit_test(report_status_state_and_error_decode_and_encode),
+        cmocka_unit_test(trim_and_trimmed_decode_and_encode),
         cmocka_unit_test(commands_have_names),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -190,12 +190,41 @@ static void it_starts_at_the_beginning_of_what_the_log_keeps(void **state) {
     s_new(s_all);
     weft_welcome_t welcome = kit_log_welcome(&w.log, s_hello().id);
     welcome.first = 2;
+    welcome.first_chain = kit_log_chain(&w.log, 2);
     weft_subscriber_welcome(w.s, w.now, &welcome);
     weft_fetch_t fetch = s_fetch();
-    assert_int_equal(fetch.position.kind, WEFT_PLACE_NUMBER); /* its chain there is not known */
+    assert_int_equal(fetch.position.kind, WEFT_PLACE_CHECKED);
     assert_int_equal(fetch.position.at.position.value, 2);
+    assert_true(fetch.position.at.chain == welcome.first_chain);
     s_page(&fetch, 100);
     TAKES(5, 3, 4, 5);
+}
+
+/* The bus trims between WELCOME and the first page: no event was handed out yet, so nothing is missing. */
+static void it_begins_again_when_the_beginning_is_gone(void **state) {
+    (void) state;
+    s_store("a.b", 5);
+    s_new(s_all);
+    s_welcome(s_hello().id);
+    weft_fetch_t fetch = s_fetch();
+    weft_error_t gone = {.id = fetch.id, .code = WEFT_E_GONE, .text = weft_text("gone")};
+    weft_subscriber_error(w.s, w.now, &gone);
+    s_state(WEFT_SUBSCRIBER_GREETING);
+    w.now = weft_subscriber_deadline(w.s);
+    weft_hello_t hello = s_hello();
+    assert_int_equal(hello.position.kind, WEFT_PLACE_NONE);
+    weft_welcome_t welcome = kit_log_welcome(&w.log, hello.id);
+    welcome.first = 2;
+    welcome.first_chain = kit_log_chain(&w.log, 2);
+    weft_subscriber_welcome(w.s, w.now, &welcome);
+    fetch = s_fetch();
+    assert_int_equal(fetch.position.at.position.value, 2);
+    s_page(&fetch, 1);
+    TAKES(3, 3);
+    fetch = s_fetch(); /* one event has been handed out: now it would be a hole */
+    gone.id = fetch.id;
+    weft_subscriber_error(w.s, w.now, &gone);
+    s_state(WEFT_SUBSCRIBER_STOPPED);
 }
 
 static void it_starts_now(void **state) {
@@ -386,6 +415,7 @@ static void what_the_bus_refuses_by_name_stops_by_that_name(void **state) {
         s_new(s_all);
         s_refuse(s_hello().id, codes[i]);
         s_stopped(codes[i]);
+        if (codes[i] == WEFT_E_GONE) continue; /* at the beginning it begins again */
         s_new(s_all);
         s_welcome(s_hello().id);
         s_refuse(s_fetch().id, codes[i]); /* FETCH is checked like HELLO */
@@ -1093,6 +1123,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         TEST(it_starts_at_the_beginning),
         TEST(it_starts_at_the_beginning_of_what_the_log_keeps),
+        TEST(it_begins_again_when_the_beginning_is_gone),
         TEST(it_starts_now),
         TEST(it_resumes_where_it_says),
         TEST(resuming_at_0_fits_every_log),

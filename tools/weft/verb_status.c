@@ -83,6 +83,7 @@ static json_t *s_service(const weft_report_t *report, int64_t seen, const weft_s
     json_object_set_new(service, "instance", s_uuid(&report->instance));
     json_object_set_new(service, "software", s_text(report->software));
     json_object_set_new(service, "position", s_number(report->position));
+    json_object_set_new(service, "resume", s_number(report->resume));
     json_object_set_new(service, "lag", s_number(lag));
     json_object_set_new(service, "outbox", s_number(report->outbox));
     json_object_set_new(service, "parked", s_number(report->parked));

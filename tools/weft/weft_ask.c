@@ -160,6 +160,26 @@ weft_err_t weft_ask_state(weft_ask_t *self, int timeout_ms, weft_state_t *out) {
     return s_ask(self, &kind, timeout_ms, &status, out);
 }
 
+static void s_put_trim(weft_buf_t *w, void *body, uint64_t id) {
+    weft_trim_t *trim = body;
+    trim->id = id;
+    weft_trim_encode(w, trim);
+}
+
+static weft_err_t s_get_trimmed(const void *bytes, size_t size, void *out, uint64_t *id) {
+    weft_err_t rc = weft_trimmed_decode(bytes, size, out);
+    *id = ((weft_trimmed_t *) out)->id;
+    return rc;
+}
+
+weft_err_t weft_ask_trim(weft_ask_t *self, int timeout_ms, const weft_trim_t *trim,
+                         weft_trimmed_t *out) {
+    static const weft_ask_kind_t kind = {WEFT_COMMAND_TRIM, s_put_trim, WEFT_COMMAND_TRIMMED,
+                                         s_get_trimmed};
+    weft_trim_t body = *trim;
+    return s_ask(self, &kind, timeout_ms, &body, out);
+}
+
 static void s_put_fetch(weft_buf_t *w, void *body, uint64_t id) {
     weft_fetch_t *fetch = body;
     fetch->id = id;

@@ -28,6 +28,9 @@ const char *weft_ask_reason(const weft_ask_t *self);
 weft_err_t weft_ask_welcome(weft_ask_t *self, int timeout_ms, weft_welcome_t *out);
 weft_err_t weft_ask_state(weft_ask_t *self, int timeout_ms, weft_state_t *out);
 
+weft_err_t weft_ask_trim(weft_ask_t *self, int timeout_ms, const weft_trim_t *trim,
+                         weft_trimmed_t *out);
+
 /* The events after a position, as many as the bus puts into one page; taken with
  * weft_ask_page_next. */
 weft_err_t weft_ask_page(weft_ask_t *self, int timeout_ms, uint64_t after,

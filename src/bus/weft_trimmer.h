@@ -1,0 +1,24 @@
+/* weft_trimmer: deletes old events on the bus thread, in steps so small that no commit waits long for
+ * one, and with pauses that leave most of the time to commits. */
+#ifndef WEFT_TRIMMER_H
+#define WEFT_TRIMMER_H
+
+#include "weft.h"
+#include "weft_store.h"
+
+typedef struct {
+    weft_store_t *store; /* not owned */
+    uint64_t goal;       /* 0: nothing to do */
+    uint64_t rows;       /* in the next step */
+    int64_t due_us;      /* monotonic */
+} weft_trimmer_t;
+
+void weft_trimmer_init(weft_trimmer_t *self, weft_store_t *store);
+/* Forget the events up to there; an order that asks for less than the last one changes nothing. */
+void weft_trimmer_order(weft_trimmer_t *self, uint64_t to);
+/* ms until a step is due, -1: nothing to do. */
+int64_t weft_trimmer_wait_ms(const weft_trimmer_t *self);
+/* Do a step if one is due. */
+void weft_trimmer_step(weft_trimmer_t *self);
+
+#endif
