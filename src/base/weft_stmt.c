@@ -66,6 +66,12 @@ weft_err_t weft_db_open(sqlite3 **out, const char *path, weft_db_mode_t mode, bo
     return WEFT_OK;
 }
 
+weft_err_t weft_db_secure(sqlite3 *db) {
+    int sql = sqlite3_wal_checkpoint_v2(db, NULL, SQLITE_CHECKPOINT_PASSIVE, NULL, NULL);
+    weft_err_t rc = weft_db_error(db, sql);
+    return rc == WEFT_E_FULL || rc == WEFT_E_LOCKED ? WEFT_OK : rc;
+}
+
 void weft_db_close(sqlite3 **db) {
     sqlite3_close(*db);
     *db = NULL;

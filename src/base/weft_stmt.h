@@ -27,6 +27,11 @@ typedef enum {
 weft_err_t weft_db_open(sqlite3 **db, const char *path, weft_db_mode_t mode, bool full,
                         unsigned page_size);
 void weft_db_close(sqlite3 **db);
+/* To be called once after opening a file for writing. Moves what the WAL holds into the file and syncs it:
+ * after a failed sync the kernel may show pages that never reach the disk, and what a restart has found
+ * there, it tells to others. A full disk or another program's lock is no error. WEFT_OK, WEFT_E_STORE,
+ * WEFT_E_CORRUPT. */
+weft_err_t weft_db_secure(sqlite3 *db);
 /* Run SQL without parameters, one or more statements. */
 weft_err_t weft_db_exec(sqlite3 *db, const char *sql);
 /* What an SQLite result means: FULL also for ENOSPC and EDQUOT in another dress, CORRUPT for damage. */

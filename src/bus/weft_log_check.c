@@ -301,10 +301,11 @@ static weft_err_t s_schema(weft_check_run_t *self) {
 }
 
 static weft_err_t s_open(weft_check_run_t *self, const char *dir) {
-    if (snprintf(self->path, sizeof self->path, "%s/log.db", dir) >= (int) sizeof self->path ||
-        access(self->path, F_OK) != 0)
-        return s_say(self, WEFT_E_NOT_FOUND, 0, "there is no log.db in it");
+    if (snprintf(self->path, sizeof self->path, "%s/log.db", dir) >= (int) sizeof self->path)
+        return s_say(self, WEFT_E_NOT_FOUND, 0, "its name is too long");
     weft_err_t rc = weft_db_open(&self->db, self->path, WEFT_DB_READ_ONLY, true, 0);
+    if (rc != WEFT_OK && access(self->path, F_OK) != 0)
+        return s_say(self, WEFT_E_NOT_FOUND, 0, "there is no log.db in it");
     if (rc == WEFT_OK) rc = s_schema(self);
     if (rc == WEFT_OK) rc = s_log_id(self);
     if (rc == WEFT_OK) rc = weft_log_reader_new(&self->reader, self->path);

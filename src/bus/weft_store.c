@@ -29,7 +29,7 @@ struct weft_store {
     weft_uuid_t log;
     weft_log_head_t head;
     weft_err_t trouble;
-    int wal_pages;
+    int wal_pages, wal_pages_target;
     int64_t last_type; /* highest id in types */
     bool full;         /* commits of events wait for the disk */
     weft_stmt_t insert, insert_many, type_insert, origin, origin_put;
@@ -210,6 +210,7 @@ static weft_err_t s_prepare(weft_store_t *self) {
 
 static weft_err_t s_open_database(weft_store_t *self, bool full, char *reason, size_t size) {
     weft_err_t rc = weft_db_open(&self->db, self->path, WEFT_DB_CREATE, full, WEFT_LOG_PAGE_BYTES);
+    if (rc == WEFT_OK) rc = weft_db_secure(self->db);
     if (rc == WEFT_E_CORRUPT)
         return s_reason(
             reason, size, rc,
@@ -231,6 +232,7 @@ weft_err_t weft_store_open(weft_store_t **out, const char *dir, bool full, char 
     if (!self) goto out;
     self->lock = -1;
     self->full = full;
+    weft_store_set_wal_target(self, WAL_BYTES_TARGET);
     if ((rc = s_enter_directory(self, dir, reason, reason_size)) != WEFT_OK) goto out;
     if ((rc = s_open_database(self, full, reason, reason_size)) != WEFT_OK) goto out;
     if ((rc = s_check_schema(self, reason, reason_size)) != WEFT_OK) goto out;
@@ -519,10 +521,12 @@ weft_err_t weft_store_put_readers(weft_store_t *self, const weft_reader_t *reade
         rc = weft_stmt_run(&self->readers_forget);
     }
     return s_end_upkeep(self, rc);
+void weft_store_set_wal_target(weft_store_t *self, unsigned bytes) {
+    self->wal_pages_target = (int) (bytes / WEFT_LOG_PAGE_BYTES);
 }
 
 weft_err_t weft_store_checkpoint(weft_store_t *self) {
-    if (self->wal_pages < (int) (WAL_BYTES_TARGET / WEFT_LOG_PAGE_BYTES)) return WEFT_OK;
+    if (self->wal_pages < self->wal_pages_target) return WEFT_OK;
     int sql = sqlite3_wal_checkpoint_v2(self->db, NULL, SQLITE_CHECKPOINT_PASSIVE, NULL, NULL);
     WEFT_CRASH_POINT("store.checkpointed");
     weft_err_t rc = weft_db_error(self->db, sql);

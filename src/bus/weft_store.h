@@ -51,6 +51,8 @@ int weft_store_synchronous(const weft_store_t *self);
 weft_err_t weft_store_put_readers(weft_store_t *self, const weft_reader_t *readers, size_t count);
 /* Move what is in the WAL into the database once it has grown enough. To be called after the acks. */
 weft_err_t weft_store_checkpoint(weft_store_t *self);
+/* How much is enough; for tests of small stores. */
+void weft_store_set_wal_target(weft_store_t *self, unsigned bytes);
 
 /* WEFT_OK; WEFT_E_FULL (disk) or WEFT_E_LOCKED (another program holds the database) until an append
  * or a retry goes well; else the error that closed it for good. */

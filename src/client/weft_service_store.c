@@ -165,6 +165,7 @@ weft_err_t weft_service_store_open(weft_service_store_t *self, const char *dir, 
     *self = (weft_service_store_t){.lock_fd = -1};
     weft_err_t rc = s_lock(self, dir, name);
     if (rc == WEFT_OK) rc = weft_db_open(&self->db, self->path, WEFT_DB_CREATE, true, PAGE_BYTES);
+    if (rc == WEFT_OK) rc = weft_db_secure(self->db);
     if (rc == WEFT_OK) rc = s_create_or_check(self, name);
     if (rc == WEFT_OK) rc = s_prepare(self);
     if (rc != WEFT_OK) weft_service_store_close(self);

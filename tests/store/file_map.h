@@ -9,21 +9,23 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define FILE_MAP_CLASSES(X)                                       \
-    X(ROW_BODY, "event rows: time, type, chain, event")           \
-    X(ROW_KEY, "event rows: position")                            \
-    X(ROW_HEAD, "event rows: kinds and sizes of columns")         \
-    X(ROW_SIZE, "event rows: size of the whole row")              \
-    X(ROW_NULL, "event rows: kind of column position, see below") \
-    X(ROW_CHAIN, "event rows: link to the rest of a large row")   \
-    X(TREE, "event tree: inner pages")                            \
-    X(PAGE_HEAD, "event tree: heads of pages, places of rows")    \
-    X(OTHER, "other tables: origins, types, meta, schema")        \
-    X(FILE_HEAD, "head of the file")                              \
+#define FILE_MAP_CLASSES(X)                                      \
+    X(ROW_BODY, "event rows: time, type, chain, event")          \
+    X(ROW_KEY, "event rows: position")                           \
+    X(ROW_HEAD, "event rows: kinds and sizes of columns")        \
+    X(ROW_SIZE, "event rows: size of the whole row")             \
+    X(ROW_LINK, "event rows: link to the rest of a large row")   \
+    X(ROW_NULL, "event rows: kind of the key's column (1)")      \
+    X(ROW_END, "event rows: link at the end of a large row (2)") \
+    X(TREE, "event tree: inner pages")                           \
+    X(PAGE_HEAD, "event tree: heads of pages, places of rows")   \
+    X(OTHER, "other tables: origins, types, meta, schema")       \
+    X(FILE_HEAD, "head of the file")                             \
     X(FREE, "free space")
 
-/* ROW_NULL: SQLite keeps NULL in the column that is the row's key and never looks at it. One bit of that
- * byte makes it the constant 0, which has no bytes either: nothing that is read changes. */
+/* (1) SQLite keeps NULL in the column that is the row's key and never looks at it. One bit of that byte
+ *     makes it the constant 0, which has no bytes either: nothing that is read changes.
+ * (2) It is 0, and who has read the whole row does not look at it. */
 #define MAP_NULL_DEAD_BIT 3u
 
 typedef enum {
@@ -70,7 +72,7 @@ static inline void map_overflow(file_map_t *self, uint32_t number, size_t left, 
     while (number && left) {
         size_t at = (number - 1) * self->page;
         size_t part = left < self->page - 4 ? left : self->page - 4;
-        map_mark(self, at, 4, events, MAP_ROW_CHAIN);
+        map_mark(self, at, 4, events, part < left ? MAP_ROW_LINK : MAP_ROW_END);
         map_mark(self, at + 4, part, events, MAP_ROW_BODY);
         left -= part;
         number = map_big(self->bytes + at, 4);
@@ -96,28 +98,30 @@ static inline void map_row(file_map_t *self, size_t at, bool events) {
     map_mark(self, at + n, 1, events, MAP_ROW_NULL);
     map_mark(self, at + head, local - head, events, MAP_ROW_BODY);
     if (local == size) return;
-    map_mark(self, at + local, 4, events, MAP_ROW_CHAIN);
+    map_mark(self, at + local, 4, events, MAP_ROW_LINK);
     map_overflow(self, map_big(self->bytes + at + local, 4), size - local, events);
 }
 
-/* Indexes and tables without rowid are small here: their pages count as other, whole. */
+/* A cell of an index, or of a table without rowid. They are small here: none overflows. */
+static inline void map_entry(file_map_t *self, size_t at) {
+    uint64_t size;
+    size_t n = map_varint(self->bytes + at, &size);
+    map_mark(self, at, n + size, false, MAP_OTHER);
+}
+
 static inline void map_tree(file_map_t *self, uint32_t number, bool events) {
     size_t base = (number - 1) * self->page, at = base + (number == 1 ? 100 : 0);
     uint8_t kind = self->bytes[at];
     uint32_t count = map_big(self->bytes + at + 3, 2);
     size_t head = kind == 5 || kind == 2 ? 12 : 8;
-    if (kind == 2 || kind == 10) {
-        map_mark(self, base, self->page, false, MAP_OTHER);
-        return;
-    }
+    if (kind == 2) abort(); /* so are they: none has inner pages */
     map_mark(self, at, head + 2 * count, events, MAP_PAGE_HEAD);
     for (uint32_t i = 0; i < count; i++) {
         size_t cell = base + map_big(self->bytes + at + head + 2 * i, 2);
         uint64_t key;
-        if (kind == 13) {
-            map_row(self, cell, events);
-            continue;
-        }
+        if (kind == 13) map_row(self, cell, events);
+        if (kind == 10) map_entry(self, cell);
+        if (kind != 5) continue;
         map_mark(self, cell, 4 + map_varint(self->bytes + cell + 4, &key), events, MAP_TREE);
         map_tree(self, map_big(self->bytes + cell, 4), events);
     }
