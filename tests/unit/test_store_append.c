@@ -155,10 +155,13 @@ static void the_anchor_is_where_a_trimmed_log_begins(void **state) {
     /* all rows gone: the log goes on after the anchor */
     fixture_close(f);
     fixture_sql(f, "DELETE FROM events");
+    fixture_sql(f, "UPDATE meta SET value = 20 WHERE key = 'anchor_position'");
+    fixture_sql(f, "UPDATE meta SET value = %lld WHERE key = 'anchor_chain'",
+                (long long) (int64_t) head_chain);
     fixture_open(f);
-    assert_int_equal(weft_store_head(f->store)->position, 15);
+    assert_int_equal(weft_store_head(f->store)->position, 20);
     assert_rc(fixture_append(f, 1, 21, 21), WEFT_OK);
-    assert_int_equal(fixture_sql(f, "SELECT max(position) FROM events"), 16);
+    assert_int_equal(fixture_sql(f, "SELECT max(position) FROM events"), 21);
     weft_buf_free(&w);
 }
 

@@ -149,6 +149,9 @@ static void damaged_head_keeps_the_store_from_opening(void **state) {
     assert_rc(fixture_try_open(f), WEFT_E_CORRUPT);
     assert_non_null(strstr(f->reason, "row 20 is damaged"));
     fixture_sql(f, "DELETE FROM events WHERE position = 20");
+    assert_rc(fixture_try_open(f), WEFT_E_CORRUPT); /* its origin knows that it was there */
+    assert_non_null(strstr(f->reason, "row 20 is damaged: it is missing"));
+    fixture_sql(f, "UPDATE origins SET position = 19, last = 19");
     fixture_open(f);
 }
 
