@@ -28,7 +28,8 @@ typedef enum { WANTED_UNKNOWN, WANTED_NO, WANTED_YES } weft_wanted_t;
 
 struct weft_log_reader {
     sqlite3 *db;
-    weft_stmt_t head, anchor, row, chain, origin, origins, origins_top, types_after, rows_after, look;
+    weft_stmt_t head, anchor, row, chain, origin, origins, origins_top, types_after, rows_after,
+        look;
     weft_log_head_t at; /* of the transaction in hand */
     uint64_t highest;   /* head ever seen */
     bool open;

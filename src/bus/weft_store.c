@@ -521,6 +521,8 @@ weft_err_t weft_store_put_readers(weft_store_t *self, const weft_reader_t *reade
         rc = weft_stmt_run(&self->readers_forget);
     }
     return s_end_upkeep(self, rc);
+}
+
 void weft_store_set_wal_target(weft_store_t *self, unsigned bytes) {
     self->wal_pages_target = (int) (bytes / WEFT_LOG_PAGE_BYTES);
 }

@@ -384,9 +384,11 @@ static const struct {
 /* Over inproc a message's body is handed from thread to thread by libzmq, which is not instrumented:
  * to ThreadSanitizer each is a race. */
 #ifdef __SANITIZE_THREAD__
-#define TRANSPORTS {"ipc", "tcp"}
+#define TRANSPORTS \
+    { "ipc", "tcp" }
 #else
-#define TRANSPORTS {"inproc", "ipc", "tcp"}
+#define TRANSPORTS \
+    { "inproc", "ipc", "tcp" }
 #endif
 
 int main(int argc, char **argv) {

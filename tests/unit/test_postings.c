@@ -19,7 +19,8 @@ static uint64_t s_found[WEFT_POSTINGS_BLOCK];
 
 static size_t s_find(uint64_t block, const weft_buf_t *blob, s_types_t types) {
     size_t count = 0;
-    assert_true(weft_postings_find(block, blob->data, blob->size, s_wanted, &types, s_found, &count));
+    assert_true(
+        weft_postings_find(block, blob->data, blob->size, s_wanted, &types, s_found, &count));
     return count;
 }
 
@@ -45,7 +46,8 @@ static void what_was_noted_is_found_in_order(void **state) {
             types[i] = 1 + (int64_t) kit_below(&seed, kinds);
             weft_postings_note(postings, block * WEFT_POSTINGS_BLOCK + 1 + i, types[i]);
         }
-        weft_postings_note(postings, weft_postings_last(block) + 1, 65536); /* the next one begins */
+        weft_postings_note(postings, weft_postings_last(block) + 1,
+                           65536); /* the next one begins */
         weft_postings_encode(postings, block, &blob);
         assert_true(weft_buf_ok(&blob));
         s_types_t wanted = {.types = {types[0], types[77], types[4095], 65535}, .count = 4};
@@ -99,7 +101,8 @@ static void each_flipped_bit_is_noticed(void **state) {
     weft_postings_encode(postings, 0, &blob);
     for (size_t bit = 0; bit < 8 * blob.size; bit++) {
         blob.data[bit / 8] ^= (uint8_t) (1u << bit % 8);
-        assert_false(weft_postings_find(0, blob.data, blob.size, s_wanted, &wanted, s_found, &count));
+        assert_false(
+            weft_postings_find(0, blob.data, blob.size, s_wanted, &wanted, s_found, &count));
         blob.data[bit / 8] ^= (uint8_t) (1u << bit % 8);
     }
     for (size_t size = 0; size < blob.size; size++)
