@@ -56,6 +56,16 @@ const char weft_sql_readers_forget[] =
     "DELETE FROM readers WHERE instance NOT IN"
     " (SELECT instance FROM readers ORDER BY seen_us DESC LIMIT ?1)";
 
+const char weft_sql_create_postings[] =
+    "CREATE TABLE IF NOT EXISTS postings(block INTEGER PRIMARY KEY, types BLOB NOT NULL);";
+const char weft_sql_has_postings[] =
+    "SELECT 1 FROM sqlite_schema WHERE type = 'table' AND name = 'postings'";
+const char weft_sql_postings[] = "SELECT types FROM postings WHERE block = ?1";
+const char weft_sql_postings_put[] = "INSERT OR REPLACE INTO postings(block, types) VALUES(?1, ?2)";
+const char weft_sql_postings_forget[] = "DELETE FROM postings WHERE block < ?1";
+const char weft_sql_types_from[] =
+    "SELECT position, type FROM events WHERE position > ?1 ORDER BY position";
+
 const char weft_sql_used[] = "SELECT ((SELECT page_count FROM pragma_page_count)"
                              " - (SELECT freelist_count FROM pragma_freelist_count))"
                              " * (SELECT page_size FROM pragma_page_size)";

@@ -27,6 +27,12 @@ extern const char weft_sql_create_readers[];    /* once, also in an old store */
 extern const char weft_sql_readers[];           /* limit → instance, name, resume, seen_us */
 extern const char weft_sql_reader_put[];        /* instance, name, resume, seen_us */
 extern const char weft_sql_readers_forget[];    /* limit: all but the last ones seen */
+extern const char weft_sql_create_postings[];   /* once, also in an old store */
+extern const char weft_sql_has_postings[];      /* → a row if the table is there */
+extern const char weft_sql_postings[];          /* block → blob, see weft_postings.h */
+extern const char weft_sql_postings_put[];      /* block, blob */
+extern const char weft_sql_postings_forget[];   /* block: all below it */
+extern const char weft_sql_types_from[];        /* position → position, type of those after it */
 extern const char weft_sql_used[];              /* → bytes in the database, without free pages */
 extern const char weft_sql_look[];              /* position → stored_us, size of the event */
 extern const char weft_sql_head[];              /* → position, stored_us, chain */

@@ -100,7 +100,7 @@ void weft_postings_encode(weft_postings_t *self, uint64_t block, weft_buf_t *w) 
 
 bool weft_postings_find(uint64_t block, const void *blob, size_t size,
                         bool (*wanted)(void *arg, int64_t type), void *arg, uint64_t *out,
-                        size_t *count) {
+                        size_t max, size_t *count) {
     const uint8_t *at = blob;
     uint8_t sum[SUM_BYTES];
     unsigned lists = 0;
@@ -122,7 +122,11 @@ bool weft_postings_find(uint64_t block, const void *blob, size_t size,
         for (lists++; at < stop; out[(*count)++] = block * WEFT_POSTINGS_BLOCK + place) {
             if (!s_take_number(&at, stop, &distance) || !distance) return false;
             place += distance;
-            if (place > WEFT_POSTINGS_BLOCK || *count == WEFT_POSTINGS_BLOCK) return false;
+            if (place > WEFT_POSTINGS_BLOCK) return false;
+            if (*count == max) {
+                ++*count;
+                return true;
+            }
         }
     }
     if (lists > 1) qsort(out, *count, sizeof *out, s_by_key);

@@ -39,9 +39,10 @@ void weft_postings_note(weft_postings_t *self, uint64_t position, int64_t type);
 void weft_postings_encode(weft_postings_t *self, uint64_t block, weft_buf_t *w);
 
 /* Positions in the block, ascending, of the types for which wanted says so.
- * out: room for WEFT_POSTINGS_BLOCK. False: the blob is damaged. */
+ * out: room for max of them. count: max + 1 if there are more, they are not in out then.
+ * False: the blob is damaged. */
 bool weft_postings_find(uint64_t block, const void *blob, size_t size,
                         bool (*wanted)(void *arg, int64_t type), void *arg, uint64_t *out,
-                        size_t *count);
+                        size_t max, size_t *count);
 
 #endif

@@ -8,6 +8,7 @@
 #include "weft_log_sql.h"
 #include "weft_os.h"
 #include "weft_stmt.h"
+#include "weft_store_index.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -34,6 +35,7 @@ struct weft_store {
     bool full;         /* commits of events wait for the disk */
     weft_stmt_t insert, insert_many, type_insert, origin, origin_put;
     weft_stmt_t look, forget, meta_put, reader_put, readers_forget;
+    weft_store_index_t index;
 };
 
 /* ---- opening */
@@ -130,6 +132,7 @@ static weft_err_t s_check_schema(weft_store_t *self, char *reason, size_t size) 
                         "%s has schema %lld, this weft-bus knows %d: use a newer weft-bus",
                         self->path, (long long) version, WEFT_LOG_SCHEMA);
     if (rc == WEFT_OK) rc = weft_db_exec(self->db, weft_sql_create_readers);
+    if (rc == WEFT_OK) rc = weft_db_exec(self->db, weft_sql_create_postings);
     if (rc != WEFT_OK)
         return s_reason(reason, size, rc, "cannot set up %s: %s", self->path, weft_err_text(rc));
     return WEFT_OK;
@@ -202,6 +205,7 @@ static weft_err_t s_prepare(weft_store_t *self) {
     if (rc == WEFT_OK) rc = weft_db_exec(self->db, sql);
     for (size_t i = 0; i < sizeof all / sizeof *all && rc == WEFT_OK; i++)
         rc = weft_stmt_prepare(all[i].stmt, self->db, all[i].sql);
+    if (rc == WEFT_OK) rc = weft_store_index_open(&self->index, self->db, self->head.position);
     if (rc != WEFT_OK) return rc;
     sqlite3_busy_timeout(self->db, BUSY_MS);
     sqlite3_wal_hook(self->db, s_on_commit, self);
@@ -262,6 +266,7 @@ void weft_store_destroy(weft_store_t **self_p) {
     weft_stmt_free(&self->meta_put);
     weft_stmt_free(&self->reader_put);
     weft_stmt_free(&self->readers_forget);
+    weft_store_index_close(&self->index);
     weft_db_close(&self->db);
     weft_os_unlock(&self->lock);
     free(self);
@@ -431,6 +436,7 @@ weft_err_t weft_store_append(weft_store_t *self, weft_sequencer_t *sequencer) {
     weft_err_t rc = weft_db_exec(self->db, "BEGIN IMMEDIATE");
     if (rc == WEFT_OK) rc = s_put_types(self, sequencer, &last_type);
     if (rc == WEFT_OK) rc = s_put_rows(self, sequencer);
+    if (rc == WEFT_OK) rc = weft_store_index_add(&self->index, sequencer);
     if (rc == WEFT_OK) rc = s_put_origins(self, sequencer);
     WEFT_CRASH_POINT("store.written");
     if (rc == WEFT_OK) rc = weft_db_exec(self->db, "COMMIT");
@@ -498,6 +504,7 @@ weft_err_t weft_store_trim(weft_store_t *self, uint64_t to) {
     rc = s_begin_upkeep(self);
     weft_stmt_bind_bits(&self->forget, 1, to);
     if (rc == WEFT_OK) rc = weft_stmt_run(&self->forget);
+    if (rc == WEFT_OK) rc = weft_store_index_forget(&self->index, to);
     if (rc == WEFT_OK) rc = s_put_meta(self, "anchor_position", to);
     if (rc == WEFT_OK) rc = s_put_meta(self, "anchor_chain", chain);
     if (rc == WEFT_OK) rc = s_put_meta(self, "anchor_stored_us", (uint64_t) stored_us);

@@ -19,8 +19,8 @@ static uint64_t s_found[WEFT_POSTINGS_BLOCK];
 
 static size_t s_find(uint64_t block, const weft_buf_t *blob, s_types_t types) {
     size_t count = 0;
-    assert_true(
-        weft_postings_find(block, blob->data, blob->size, s_wanted, &types, s_found, &count));
+    assert_true(weft_postings_find(block, blob->data, blob->size, s_wanted, &types, s_found,
+                                   WEFT_POSTINGS_BLOCK, &count));
     return count;
 }
 
@@ -78,6 +78,26 @@ static void noting_again_replaces(void **state) {
     weft_postings_destroy(&postings);
 }
 
+static void more_than_asked_for_are_counted_once(void **state) {
+    (void) state;
+    weft_postings_t *postings = weft_postings_new();
+    weft_buf_t blob = {0};
+    s_types_t wanted = {.types = {1}, .count = 1};
+    size_t count = 0;
+    for (uint64_t at = 1; at <= 100; at++) weft_postings_note(postings, at, 1);
+    weft_postings_encode(postings, 0, &blob);
+    assert_true(
+        weft_postings_find(0, blob.data, blob.size, s_wanted, &wanted, s_found, 100, &count));
+    assert_int_equal(count, 100);
+    assert_true(
+        weft_postings_find(0, blob.data, blob.size, s_wanted, &wanted, s_found, 99, &count));
+    assert_int_equal(count, 100);
+    assert_true(weft_postings_find(0, blob.data, blob.size, s_wanted, &wanted, s_found, 3, &count));
+    assert_int_equal(count, 4);
+    weft_buf_free(&blob);
+    weft_postings_destroy(&postings);
+}
+
 static void positions_never_noted_belong_to_no_type(void **state) {
     (void) state;
     weft_postings_t *postings = weft_postings_new();
@@ -101,15 +121,19 @@ static void each_flipped_bit_is_noticed(void **state) {
     weft_postings_encode(postings, 0, &blob);
     for (size_t bit = 0; bit < 8 * blob.size; bit++) {
         blob.data[bit / 8] ^= (uint8_t) (1u << bit % 8);
-        assert_false(
-            weft_postings_find(0, blob.data, blob.size, s_wanted, &wanted, s_found, &count));
+        assert_false(weft_postings_find(0, blob.data, blob.size, s_wanted, &wanted, s_found,
+                                        WEFT_POSTINGS_BLOCK, &count));
         blob.data[bit / 8] ^= (uint8_t) (1u << bit % 8);
     }
     for (size_t size = 0; size < blob.size; size++)
-        assert_false(weft_postings_find(0, blob.data, size, s_wanted, &wanted, s_found, &count));
-    assert_false(weft_postings_find(1, blob.data, blob.size, s_wanted, &wanted, s_found, &count));
-    assert_false(weft_postings_find(0, NULL, 0, s_wanted, &wanted, s_found, &count));
-    assert_true(weft_postings_find(0, blob.data, blob.size, s_wanted, &wanted, s_found, &count));
+        assert_false(weft_postings_find(0, blob.data, size, s_wanted, &wanted, s_found,
+                                        WEFT_POSTINGS_BLOCK, &count));
+    assert_false(weft_postings_find(1, blob.data, blob.size, s_wanted, &wanted, s_found,
+                                    WEFT_POSTINGS_BLOCK, &count));
+    assert_false(
+        weft_postings_find(0, NULL, 0, s_wanted, &wanted, s_found, WEFT_POSTINGS_BLOCK, &count));
+    assert_true(weft_postings_find(0, blob.data, blob.size, s_wanted, &wanted, s_found,
+                                   WEFT_POSTINGS_BLOCK, &count));
     assert_int_equal(count, 200);
     weft_buf_free(&blob);
     weft_postings_destroy(&postings);
@@ -120,6 +144,7 @@ int main(void) {
         cmocka_unit_test(blocks_meet_without_gap),
         cmocka_unit_test(what_was_noted_is_found_in_order),
         cmocka_unit_test(noting_again_replaces),
+        cmocka_unit_test(more_than_asked_for_are_counted_once),
         cmocka_unit_test(positions_never_noted_belong_to_no_type),
         cmocka_unit_test(each_flipped_bit_is_noticed),
     };

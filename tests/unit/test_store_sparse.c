@@ -1,0 +1,214 @@
+/* Pages by postings: the same events as by a scan, also where postings are missing, damaged or not
+ * made yet, and after a restart, a failed commit and a trim. */
+#include "store_fixture.h"
+
+#include "kit.h"
+#include "weft_postings.h"
+
+#include <sqlite3.h>
+
+#define BLOCKS 3u
+
+/* Many events of a.c, some of a.b, few of r.x and r.y, spread at random. */
+static uint64_t s_fill(fixture_t *f, uint64_t seq, uint64_t count, uint64_t *seed) {
+    while (count) {
+        uint64_t batch = 1 + kit_below(seed, count < 700 ? count : 700);
+        fixture_begin(f);
+        for (uint64_t i = 0; i < batch; i++) {
+            uint64_t pick = kit_below(seed, 1000);
+            const char *type = pick < 2 ? "r.x" : pick < 4 ? "r.y" : pick < 100 ? "a.b" : "a.c";
+            assert_true(fixture_take(f, type, 1, ++seq, kit_below(seed, 20)));
+        }
+        assert_rc(fixture_end(f), WEFT_OK);
+        count -= batch;
+    }
+    return seq;
+}
+
+/* All positions that a filter matches, page by page. pages out: how many it took. */
+static size_t s_read(fixture_t *f, uint64_t from, const char *filter, uint64_t max_events,
+                     uint64_t max_bytes, uint64_t *out, size_t *pages) {
+    size_t count = 0;
+    uint64_t head = weft_sequencer_position(f->sequencer);
+    for (*pages = 0; from < head; ++*pages) {
+        weft_log_page_t page;
+        weft_buf_t w = {0};
+        char reason[256];
+        assert_rc(fixture_page(f, from, filter, max_events, max_bytes, &w, &page, reason), WEFT_OK);
+        assert_true(page.next > from);
+        weft_mp_t r = weft_mp_reader(w.data, w.size);
+        uint64_t in_page = 0, sum = 0;
+        while (weft_mp_left(&r)) {
+            const char *type = NULL;
+            size_t size = 0;
+            weft_stamp_t stamp;
+            weft_wire_event_t event;
+            assert_true(weft_mp_str(&r, &type, &size) && weft_stamp_take(&r, &stamp));
+            assert_rc(weft_wire_event_take(&r, &event), WEFT_OK);
+            out[count++] = stamp.position;
+            in_page++;
+            sum += weft_checksum_row(stamp.position, stamp.stored_us, weft_hash(type, size),
+                                     weft_hash(event.bytes, event.size));
+        }
+        assert_int_equal(in_page, page.count);
+        assert_true(sum == page.sum);
+        int64_t chain = fixture_sql(f, "SELECT chain FROM events WHERE position = %llu",
+                                    (unsigned long long) page.next);
+        assert_true((uint64_t) chain == page.chain);
+        from = page.next;
+        weft_buf_free(&w);
+    }
+    return count;
+}
+
+/* The same by SQL. */
+static void s_agrees(fixture_t *f, uint64_t from, const char *filter, const char *like,
+                     size_t tries) {
+    static uint64_t found[BLOCKS * WEFT_POSTINGS_BLOCK + 1000];
+    const struct {
+        uint64_t events, bytes;
+    } limits[] = {{65536, WEFT_PAGE_BYTES_MAX}, {3, WEFT_PAGE_BYTES_MAX}, {65536, 300}};
+    char path[512];
+    sqlite3 *db;
+    sqlite3_stmt *stmt;
+    snprintf(path, sizeof path, "%s/log.db", f->dir);
+    for (size_t i = 0; i < tries; i++) {
+        size_t pages,
+            count = s_read(f, from, filter, limits[i].events, limits[i].bytes, found, &pages);
+        assert_int_equal(sqlite3_open(path, &db), SQLITE_OK);
+        assert_int_equal(sqlite3_prepare_v2(db,
+                                            "SELECT position FROM events JOIN types ON id = type"
+                                            " WHERE name LIKE ?1 AND position > ?2 ORDER BY 1",
+                                            -1, &stmt, NULL),
+                         SQLITE_OK);
+        sqlite3_bind_text(stmt, 1, like, -1, SQLITE_STATIC);
+        sqlite3_bind_int64(stmt, 2, (int64_t) from);
+        size_t at = 0;
+        while (sqlite3_step(stmt) == SQLITE_ROW) {
+            assert_true(at < count);
+            assert_int_equal(found[at++], sqlite3_column_int64(stmt, 0));
+        }
+        assert_int_equal(at, count);
+        sqlite3_finalize(stmt);
+        sqlite3_close(db);
+    }
+}
+
+static void s_all_agree(fixture_t *f, uint64_t lowest) {
+    uint64_t head = weft_sequencer_position(f->sequencer);
+    const uint64_t starts[] = {
+        lowest,  lowest + 1, WEFT_POSTINGS_BLOCK - 1, WEFT_POSTINGS_BLOCK, WEFT_POSTINGS_BLOCK + 1,
+        head - 1};
+    for (size_t i = 0; i < sizeof starts / sizeof *starts; i++) {
+        if (starts[i] < lowest) continue;
+        s_agrees(f, starts[i], "r.x", "r.x", 3);
+        s_agrees(f, starts[i], "r.*", "r._", 3);
+        s_agrees(f, starts[i], "none", "none", 3);
+    }
+    s_agrees(f, lowest, "a.b", "a.b", 1); /* many: a scan */
+}
+
+static void pages_by_postings_are_those_of_a_scan(void **state) {
+    fixture_t *f = *state;
+    uint64_t seed = 11;
+    s_fill(f, 0, BLOCKS * WEFT_POSTINGS_BLOCK - 1, &seed);
+    assert_int_equal(fixture_sql(f, "SELECT count(*) FROM postings"), BLOCKS - 1);
+    s_fill(f, BLOCKS * WEFT_POSTINGS_BLOCK - 1, 1, &seed); /* the row that fills it */
+    assert_int_equal(fixture_sql(f, "SELECT count(*) FROM postings"), BLOCKS);
+    s_all_agree(f, 0);
+    s_fill(f, BLOCKS * WEFT_POSTINGS_BLOCK, 700, &seed);
+    s_all_agree(f, 0);
+}
+
+static void a_page_goes_far_past_what_is_of_no_interest(void **state) {
+    fixture_t *f = *state;
+    uint64_t seed = 12, out[1];
+    size_t pages;
+    s_fill(f, 0, BLOCKS * WEFT_POSTINGS_BLOCK, &seed);
+    assert_int_equal(s_read(f, 0, "none", 100, 1000, out, &pages), 0);
+    assert_int_equal(pages, 1);
+}
+
+static void a_block_that_was_half_full_at_a_restart_gets_its_postings(void **state) {
+    fixture_t *f = *state;
+    uint64_t seed = 13, seq = s_fill(f, 0, WEFT_POSTINGS_BLOCK + 1000, &seed);
+    fixture_reopen(f);
+    seq = s_fill(f, seq, 2000, &seed);
+    fixture_reopen(f);
+    s_fill(f, seq, WEFT_POSTINGS_BLOCK, &seed);
+    assert_int_equal(fixture_sql(f, "SELECT count(*) FROM postings"), 2);
+    s_all_agree(f, 0);
+}
+
+static void a_batch_that_was_taken_back_leaves_no_postings(void **state) {
+    fixture_t *f = *state;
+    uint64_t seed = 14, seq = s_fill(f, 0, WEFT_POSTINGS_BLOCK - 10, &seed);
+    fixture_begin(f);
+    for (unsigned i = 0; i < 20; i++) assert_true(fixture_take(f, "r.x", 1, seq + 1 + i, 1));
+    fixture_sql(f,
+                "CREATE TRIGGER no BEFORE INSERT ON postings BEGIN SELECT RAISE(ABORT, 'no'); END");
+    assert_int_not_equal(fixture_end(f), WEFT_OK);
+    fixture_sql(f, "DROP TRIGGER no");
+    assert_int_equal(fixture_sql(f, "SELECT count(*) FROM postings"), 0);
+    fixture_reopen(f);
+    s_fill(f, seq, 3000, &seed);
+    s_all_agree(f, 0);
+}
+
+static void without_postings_or_with_damaged_ones_it_scans(void **state) {
+    fixture_t *f = *state;
+    uint64_t seed = 15;
+    s_fill(f, 0, BLOCKS * WEFT_POSTINGS_BLOCK, &seed);
+    fixture_sql(f, "UPDATE postings SET types = (SELECT types FROM postings WHERE block = 1)"
+                   " WHERE block = 2"); /* in another's place */
+    fixture_sql(f, "UPDATE postings SET types = zeroblob(100) WHERE block = 1");
+    fixture_sql(f, "DELETE FROM postings WHERE block = 0");
+    s_all_agree(f, 0);
+    fixture_sql(f, "DROP TABLE postings"); /* a store of an earlier version */
+    s_all_agree(f, 0);
+    fixture_reopen(f);
+    s_all_agree(f, 0);
+}
+
+static void a_damaged_row_that_postings_name_is_not_served(void **state) {
+    fixture_t *f = *state;
+    uint64_t seed = 16;
+    weft_log_page_t page;
+    weft_buf_t w = {0};
+    char reason[256];
+    s_fill(f, 0, 2 * WEFT_POSTINGS_BLOCK, &seed);
+    uint64_t first = (uint64_t) fixture_sql(
+        f,
+        "SELECT min(position) FROM events WHERE type = (SELECT id FROM types WHERE name = 'r.x')");
+    fixture_sql(f, "UPDATE events SET stored_us = stored_us + 1 WHERE position = %llu",
+                (unsigned long long) first);
+    assert_rc(fixture_page(f, 0, "r.x", 100, 1 << 18, &w, &page, reason), WEFT_E_CORRUPT);
+    char wanted[64];
+    snprintf(wanted, sizeof wanted, "row %llu is damaged", (unsigned long long) first);
+    assert_non_null(strstr(reason, wanted));
+    weft_buf_free(&w);
+}
+
+static void a_trim_forgets_postings_too(void **state) {
+    fixture_t *f = *state;
+    uint64_t seed = 17;
+    s_fill(f, 0, BLOCKS * WEFT_POSTINGS_BLOCK, &seed);
+    assert_rc(weft_store_trim(f->store, 2 * WEFT_POSTINGS_BLOCK + 100), WEFT_OK);
+    assert_int_equal(fixture_sql(f, "SELECT min(block) FROM postings"), 2);
+    s_all_agree(f, 2 * WEFT_POSTINGS_BLOCK + 100);
+}
+
+#define T(name) cmocka_unit_test_setup_teardown(name, fixture_set_up, fixture_tear_down)
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        T(pages_by_postings_are_those_of_a_scan),
+        T(a_page_goes_far_past_what_is_of_no_interest),
+        T(a_block_that_was_half_full_at_a_restart_gets_its_postings),
+        T(a_batch_that_was_taken_back_leaves_no_postings),
+        T(without_postings_or_with_damaged_ones_it_scans),
+        T(a_damaged_row_that_postings_name_is_not_served),
+        T(a_trim_forgets_postings_too),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
