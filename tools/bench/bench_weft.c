@@ -1,0 +1,160 @@
+/* bench_weft: weft as a measured system: the real weft-bus and the public library. */
+#include "bench_run.h"
+#include "bench_system.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <weft.h>
+
+#define WAIT_MS 60000
+
+static void s_check(weft_err_t rc, const char *what) {
+    if (rc != WEFT_OK) bench_fail("weft: %s: %s", what, weft_err_text(rc));
+}
+
+static void s_start(bench_server_t *server, const char *dir) {
+    char program[4200], store[600], output[4096];
+    char endpoint[] = "--endpoint", any[] = "tcp://127.0.0.1:*", at[] = "--store";
+    const char *given = getenv("WEFT_BUS_PROGRAM");
+    snprintf(program, sizeof program, "%s", given ? given : "");
+    if (!given) snprintf(program, sizeof program, "%s/weft-bus", bench_run_bin());
+    snprintf(store, sizeof store, "%s/store", dir);
+    char *argv[] = {program, endpoint, any, at, store, NULL};
+    bench_server_start(server, dir, argv);
+    for (;;) {
+        bool runs = bench_server_output(server, output, sizeof output);
+        const char *ready = strstr(output, "control=");
+        if (ready && strchr(ready, '\n') && sscanf(ready, "control=%63s", server->bus) == 1) return;
+        if (!runs) bench_fail("weft-bus has ended: %s", output);
+    }
+}
+
+static weft_pub_t *s_publisher(const bench_load_t *load) {
+    weft_pub_config_t config;
+    weft_pub_t *pub = NULL;
+    weft_pub_config_init(&config);
+    config.bus = load->server->bus;
+    config.source = "bench";
+    s_check(weft_pub_new(&pub, &config), "publisher");
+    return pub;
+}
+
+/* The first event waits for the connection, which is not what is measured. */
+static void s_warm_up(weft_pub_t *pub, const bench_data_t *data) {
+    s_check(weft_pub_send(pub, BENCH_TYPE, bench_subject(), data->bytes, data->size, NULL),
+            "first event");
+    s_check(weft_pub_flush(pub, WAIT_MS), "first acknowledgement");
+}
+
+static void s_send(weft_pub_t *pub, const char *type, const bench_data_t *data) {
+    for (;;) {
+        weft_err_t rc = weft_pub_send(pub, type, bench_subject(), data->bytes, data->size, NULL);
+        if (rc == WEFT_OK) return;
+        if (rc != WEFT_E_FULL) s_check(rc, "send");
+        weft_sequence_t next = {weft_pub_acked(pub).value + 1};
+        s_check(weft_pub_wait(pub, next, WAIT_MS, NULL), "wait for room");
+    }
+}
+
+static void s_publish(bench_board_t *board, bench_slot_t *self, const void *arg) {
+    const bench_load_t *load = arg;
+    bench_data_t data = bench_data(load->data_size ? load->data_size : BENCH_DATA_BYTES);
+    weft_pub_t *pub = s_publisher(load);
+    s_warm_up(pub, &data);
+    bench_role_ready(board, self);
+    bench_role_begin(self);
+    uint64_t sent = 0;
+    for (; bench_load_more(load, sent, self->begin_ns); sent++)
+        s_send(pub, load->rare && sent % BENCH_RARE_EACH == 0 ? BENCH_RARE_TYPE : BENCH_TYPE,
+               &data);
+    s_check(weft_pub_flush(pub, WAIT_MS), "acknowledgements");
+    bench_role_end(self);
+    atomic_store(&self->count, weft_pub_acked(pub).value); /* with the first one */
+    weft_pub_destroy(&pub);
+}
+
+static void s_lone(bench_board_t *board, bench_slot_t *self, const void *arg) {
+    const bench_load_t *load = arg;
+    bench_data_t data = bench_data(BENCH_DATA_BYTES);
+    weft_pub_t *pub = s_publisher(load);
+    s_warm_up(pub, &data);
+    bench_role_ready(board, self);
+    bench_role_begin(self);
+    for (uint64_t i = 0; i < load->warm + load->count; i++) {
+        int64_t begin = bench_now_ns();
+        weft_sequence_t sequence;
+        s_check(weft_pub_send(pub, BENCH_TYPE, bench_subject(), data.bytes, data.size, &sequence),
+                "send");
+        s_check(weft_pub_wait(pub, sequence, WAIT_MS, NULL), "acknowledgement");
+        if (i >= load->warm) bench_hist_add(&self->hist, bench_now_ns() - begin);
+    }
+    bench_role_end(self);
+    atomic_store(&self->count, weft_pub_acked(pub).value);
+    weft_pub_destroy(&pub);
+}
+
+/* Filters that match nothing, for the cost of many. */
+static size_t s_filters(const bench_load_t *load, const char *filters[256]) {
+    static char names[256][32];
+    size_t count = 0;
+    if (load->filter) filters[count++] = load->filter;
+    if (load->filters && !count) filters[count++] = BENCH_TYPE;
+    for (uint64_t i = 0; i < load->filters && count < 256; i++) {
+        snprintf(names[i], sizeof names[i], "nothing.%u", (unsigned) i);
+        filters[count++] = names[i];
+    }
+    return count;
+}
+
+static weft_sub_t *s_subscriber(const bench_load_t *load, weft_start_t start) {
+    const char *filters[256];
+    weft_sub_config_t config;
+    weft_sub_t *sub = NULL;
+    weft_sub_config_init(&config);
+    config.bus = load->server->bus;
+    config.name = "bench";
+    config.filters = filters;
+    config.filters_count = s_filters(load, filters);
+    config.start = start;
+    s_check(weft_sub_new(&sub, &config), "subscriber");
+    return sub;
+}
+
+static void s_receive(weft_sub_t *sub, bench_slot_t *self) {
+    weft_batch_t batch;
+    weft_err_t rc = weft_sub_recv(sub, 100, &batch);
+    if (rc == WEFT_OK) atomic_fetch_add(&self->count, batch.count);
+    if (rc != WEFT_OK && rc != WEFT_E_TIMEOUT) s_check(rc, "receive");
+}
+
+static void s_subscribe(bench_board_t *board, bench_slot_t *self, const void *arg) {
+    weft_sub_t *sub = s_subscriber(arg, WEFT_START_NOW);
+    weft_sub_info_t info;
+    do {
+        s_receive(sub, self);
+        weft_sub_info(sub, &info);
+    } while (!info.live);
+    bench_role_begin(self);
+    atomic_store(&self->ready, true);
+    while (!bench_reader_done(board, self)) s_receive(sub, self);
+    bench_role_end(self);
+    weft_sub_destroy(&sub);
+}
+
+static void s_replay(bench_board_t *board, bench_slot_t *self, const void *arg) {
+    bench_role_ready(board, self);
+    bench_role_begin(self);
+    weft_sub_t *sub = s_subscriber(arg, WEFT_START_BEGINNING);
+    while (!bench_reader_done(board, self)) s_receive(sub, self);
+    bench_role_end(self);
+    weft_sub_destroy(&sub);
+}
+
+const bench_system_t bench_weft = {.name = "weft",
+                                   .lossless = true,
+                                   .start = s_start,
+                                   .publish = s_publish,
+                                   .lone = s_lone,
+                                   .subscribe = s_subscribe,
+                                   .replay = s_replay};

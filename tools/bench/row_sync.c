@@ -1,0 +1,155 @@
+/* row_sync: one publish after the other, each waits for its acknowledgement, interleaved with bare
+ * commits of the same row. */
+#include "bench_report.h"
+#include "bench_rows.h"
+#include "bench_run.h"
+#include "bench_system.h"
+#include "bench_table.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+#include <weft.h>
+
+#define BLOCK 16 /* operations of one kind before the other has its turn */
+
+enum { P50, P99, SYNC_P50, METRICS };
+
+typedef struct {
+    const bench_server_t *server;
+    uint64_t warm, count;
+} bench_sync_t;
+
+static void s_publish(weft_pub_t *pub, const bench_data_t *data, bench_hist_t *hist) {
+    weft_sequence_t sequence;
+    int64_t begin = bench_now_ns();
+    weft_err_t rc = weft_pub_send(pub, BENCH_TYPE, bench_subject(), data->bytes, data->size,
+                                  &sequence);
+    if (rc == WEFT_OK) rc = weft_pub_wait(pub, sequence, 60000, NULL);
+    if (rc != WEFT_OK) bench_fail("weft: lone publish: %s", weft_err_text(rc));
+    if (hist) bench_hist_add(hist, bench_now_ns() - begin);
+}
+
+static void s_commit(bench_table_t *table, const void *event, bench_hist_t *hist) {
+    int64_t begin = bench_now_ns();
+    bench_table_begin(table);
+    bench_table_add(table, event, BENCH_EVENT_BYTES);
+    bench_table_commit(table);
+    bench_table_checkpoint(table);
+    if (hist) bench_hist_add(hist, bench_now_ns() - begin);
+}
+
+static void s_sync(int fd, const void *event, uint64_t at, bench_hist_t *hist) {
+    int64_t begin = bench_now_ns();
+    if (pwrite(fd, event, BENCH_EVENT_BYTES, (off_t) (at % 4096) * BENCH_EVENT_BYTES) < 0 ||
+        fdatasync(fd) != 0)
+        bench_fail("fdatasync: %s", strerror(errno));
+    if (hist) bench_hist_add(hist, bench_now_ns() - begin);
+}
+
+/* hist of slots 0, 1, 2: lone publish, bare commit, bare fdatasync. */
+static void s_role(bench_board_t *board, bench_slot_t *self, const void *arg) {
+    const bench_sync_t *sync = arg;
+    char event[BENCH_EVENT_BYTES], path[600];
+    bench_data_t data = bench_data(BENCH_DATA_BYTES);
+    weft_pub_config_t config;
+    weft_pub_t *pub = NULL;
+    memset(event, 'e', sizeof event);
+    snprintf(path, sizeof path, "%s/bare.sync", sync->server->dir);
+    bench_table_t *table = bench_table_new(sync->server->dir);
+    int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0666);
+    weft_pub_config_init(&config);
+    config.bus = sync->server->bus;
+    if (fd < 0 || weft_pub_new(&pub, &config) != WEFT_OK) bench_fail("cannot set up");
+    bench_role_ready(board, self);
+    for (uint64_t i = 0; i < sync->warm + sync->count; i += BLOCK) {
+        bool timed = i >= sync->warm;
+        for (uint64_t j = 0; j < 3; j++) {
+            uint64_t kind = i / BLOCK % 2 ? 2 - j : j;
+            bench_hist_t *hist = timed ? &board->slots[kind].hist : NULL;
+            for (uint64_t k = 0; k < BLOCK; k++) {
+                if (kind == 0) s_publish(pub, &data, hist);
+                if (kind == 1) s_commit(table, event, hist);
+                if (kind == 2) s_sync(fd, event, i + k, hist);
+            }
+        }
+    }
+    weft_pub_destroy(&pub);
+    bench_table_destroy(&table);
+    close(fd);
+}
+
+static void s_measure(const void *arg, bench_figures_t *weft, bench_figures_t *peer) {
+    bench_server_t server;
+    bench_crew_t crew;
+    (void) arg;
+    bench_weft.start(&server, bench_run_fresh_dir());
+    bench_sync_t sync = {.server = &server,
+                         .warm = (uint64_t) bench_run_by_scale(16, 256, 1024),
+                         .count = (uint64_t) bench_run_by_scale(64, 1500, 4000)};
+    bench_crew_begin(&crew);
+    bench_slot_t *slot = bench_crew_add(&crew, s_role, &sync);
+    bench_crew_ready(&crew);
+    bench_crew_go(&crew);
+    bench_crew_join(&crew, slot);
+    const bench_slot_t *slots = crew.board->slots;
+    weft->values[P50] = bench_hist_quantile(&slots[0].hist, 0.5);
+    weft->values[P99] = bench_hist_quantile(&slots[0].hist, 0.99);
+    weft->values[SYNC_P50] = weft->values[P50];
+    peer->values[P50] = bench_hist_quantile(&slots[1].hist, 0.5);
+    peer->values[P99] = bench_hist_quantile(&slots[1].hist, 0.99);
+    peer->values[SYNC_P50] = bench_hist_quantile(&slots[2].hist, 0.5);
+    bench_crew_end(&crew);
+    bench_server_stop(&server);
+    bench_run_remove(server.dir);
+}
+
+/* p50 of a peer's lone publish, to be quoted. */
+static void s_measure_lone(const void *arg, bench_figures_t *out) {
+    const bench_system_t *system = arg;
+    bench_server_t server;
+    bench_crew_t crew;
+    system->start(&server, bench_run_fresh_dir());
+    bench_load_t load = {.server = &server,
+                         .warm = (uint64_t) bench_run_by_scale(16, 256, 1024),
+                         .count = (uint64_t) bench_run_by_scale(64, 1500, 4000)};
+    bench_crew_begin(&crew);
+    bench_slot_t *slot = bench_crew_add(&crew, system->lone, &load);
+    bench_crew_ready(&crew);
+    bench_crew_go(&crew);
+    bench_crew_join(&crew, slot);
+    out->values[0] = bench_hist_quantile(&slot->hist, 0.5);
+    out->values[1] = bench_hist_quantile(&slot->hist, 0.99);
+    bench_crew_end(&crew);
+    bench_server_stop(&server);
+    bench_run_remove(server.dir);
+}
+
+static void s_against(const bench_system_t *peer, const char *name, const char *what) {
+    bench_comparison_t result;
+    if (!bench_system_there(peer)) {
+        bench_report_missing(name, "peer is not installed, see ./dev bench --peers");
+        return;
+    }
+    bench_compare(name, 2, s_measure_lone, &bench_weft, s_measure_lone, peer, &result);
+    bench_report_ratio(name, what, BENCH_QUOTED, 0, &result, 0, "µs", 1e-3);
+}
+
+void bench_row_sync(void) {
+    bench_comparison_t result;
+    bench_compare_interleaved("sync_ack_vs_fdatasync", METRICS, s_measure, NULL, &result);
+    bench_report_ratio("sync_ack_vs_fdatasync",
+                       "p50 of a lone synchronous publish; bare one-row commit", BENCH_AT_MOST, 1.5,
+                       &result, P50, "µs", 1e-3);
+    bench_report_ratio("sync_ack_p99_vs_fdatasync", "p99 of the same", BENCH_AT_MOST, 2, &result,
+                       P99, "µs", 1e-3);
+    bench_report_ratio("sync_ack_vs_bare_fdatasync",
+                       "p50 of the same; write of 235 bytes and fdatasync alone", BENCH_QUOTED, 0,
+                       &result, SYNC_P50, "µs", 1e-3);
+    s_against(&bench_jetstream, "sync_ack_vs_jetstream",
+              "p50 of a lone publish; JetStream does not fsync");
+    s_against(&bench_redis, "sync_ack_vs_redis_always", "p50 of a lone publish");
+}
