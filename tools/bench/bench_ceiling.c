@@ -41,6 +41,7 @@ typedef struct {
     bench_table_t *table;
     zmq_msg_t messages[MESSAGES];
     size_t count;
+    uint64_t published;
 } bench_store_t;
 
 static size_t s_drain(bench_store_t *self) {
@@ -68,6 +69,7 @@ static void s_store(bench_store_t *self) {
 }
 
 static void s_fan_out(bench_store_t *self) {
+    uint64_t position = self->published;
     for (size_t i = 0; i < self->count; i++) {
         const char *from = zmq_msg_data(&self->messages[i]);
         size_t events = zmq_msg_size(&self->messages[i]) / BENCH_EVENT_BYTES;
@@ -75,7 +77,9 @@ static void s_fan_out(bench_store_t *self) {
         s_check(zmq_msg_init_size(&body, events * (STAMP_BYTES + BENCH_EVENT_BYTES)), "message");
         char *to = zmq_msg_data(&body);
         for (size_t j = 0; j < events; j++) {
-            memset(to, (int) j, STAMP_BYTES);
+            memset(to, 0, STAMP_BYTES);
+            position++;
+            memcpy(to, &position, sizeof position);
             memcpy(to + STAMP_BYTES, from, BENCH_EVENT_BYTES);
             to += STAMP_BYTES + BENCH_EVENT_BYTES;
             from += BENCH_EVENT_BYTES;
@@ -83,7 +87,7 @@ static void s_fan_out(bench_store_t *self) {
         s_check(zmq_send(self->fanout, BENCH_TYPE, strlen(BENCH_TYPE), ZMQ_SNDMORE), "publish");
         s_check(zmq_msg_send(&body, self->fanout, 0), "publish");
     }
-    uint64_t position = bench_table_position(self->table);
+    self->published = position;
     s_check(zmq_send(self->fanout, ACK, strlen(ACK), ZMQ_SNDMORE), "ack");
     s_check(zmq_send(self->fanout, &position, sizeof position, 0), "ack");
 }
@@ -151,7 +155,8 @@ static void s_publish(bench_board_t *board, bench_slot_t *self, const void *arg)
     s_check(zmq_setsockopt(sender.acks, ZMQ_SUBSCRIBE, ACK, strlen(ACK)), "subscribe");
     sender.ingest = s_socket(context, ZMQ_XPUB, load->server->port, false);
     s_check(zmq_recv(sender.ingest, &byte, 1, 0), "subscription");
-    while (!sender.acked) { /* until its own subscription has arrived */
+    /* until its own subscription and those of the readers have arrived */
+    while (!sender.acked || !bench_readers_ready(board, self)) {
         s_send(&sender, event, 1);
         usleep(5000);
         s_take_ack(&sender, ZMQ_DONTWAIT);
@@ -178,17 +183,20 @@ static void s_subscribe(bench_board_t *board, bench_slot_t *self, const void *ar
     s_check(zmq_setsockopt(socket, ZMQ_SUBSCRIBE, BENCH_TYPE, strlen(BENCH_TYPE)), "subscribe");
     s_check(zmq_setsockopt(socket, ZMQ_RCVTIMEO, &timeout_ms, sizeof timeout_ms), "option");
     bench_role_begin(self);
-    atomic_store(&self->ready, true);
     while (!bench_reader_done(board, self)) {
         zmq_msg_t message;
         zmq_msg_init(&message);
-        if (zmq_msg_recv(&message, socket, 0) >= 0 && !zmq_msg_more(&message))
-            atomic_fetch_add(&self->count,
-                             zmq_msg_size(&message) / (STAMP_BYTES + BENCH_EVENT_BYTES));
+        if (zmq_msg_recv(&message, socket, 0) >= 0 && !zmq_msg_more(&message)) {
+            const char *end = (char *) zmq_msg_data(&message) + zmq_msg_size(&message);
+            uint64_t position;
+            memcpy(&position, end - STAMP_BYTES - BENCH_EVENT_BYTES, sizeof position);
+            atomic_store(&self->count, position);
+            atomic_store(&self->ready, true);
+        }
         zmq_msg_close(&message);
     }
     bench_role_end(self);
 }
 
 const bench_system_t bench_ceiling = {
-    .name = "ceiling", .start = s_start, .publish = s_publish, .subscribe = s_subscribe};
+    .name = "ceiling", .late_readers = true, .start = s_start, .publish = s_publish, .subscribe = s_subscribe};

@@ -16,7 +16,6 @@
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 
 #define START_MS 20000
@@ -156,25 +155,17 @@ void bench_crew_end(bench_crew_t *self) {
     *self = (bench_crew_t){0};
 }
 
-static int64_t s_cpu_ns(void) {
-    struct timespec t;
-    clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &t);
-    return (int64_t) t.tv_sec * 1000000000 + t.tv_nsec;
-}
-
 void bench_role_ready(bench_board_t *board, bench_slot_t *self) {
     atomic_store(&self->ready, true);
     while (!atomic_load(&board->go)) poll(NULL, 0, 1);
 }
 
 void bench_role_begin(bench_slot_t *self) {
-    self->cpu_ns = s_cpu_ns();
     self->begin_ns = bench_now_ns();
 }
 
 void bench_role_end(bench_slot_t *self) {
     self->end_ns = bench_now_ns();
-    self->cpu_ns = s_cpu_ns() - self->cpu_ns;
 }
 
 /* ---- servers */

@@ -15,7 +15,7 @@ typedef struct {
     _Atomic bool ready;
     _Atomic uint64_t count; /* events so far */
     int64_t begin_ns, end_ns;
-    int64_t cpu_ns; /* its own, between begin and end */
+    double values[4]; /* what else it has to tell */
     bench_hist_t hist;
 } bench_slot_t;
 

@@ -133,7 +133,6 @@ static void s_replay(bench_board_t *board, bench_slot_t *self, const void *arg) 
 
 const bench_system_t bench_redis = {.name = "Redis",
                                     .program = "redis-server",
-                                    .lossless = true,
                                     .start = s_start,
                                     .publish = s_publish,
                                     .lone = s_lone,

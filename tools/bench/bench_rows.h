@@ -10,6 +10,8 @@ typedef struct {
 
 void bench_row_ack(void);
 void bench_row_sync(void);
+void bench_row_live(void);
+void bench_row_fanout(void);
 void bench_row_catchup(void);
 
 #endif

@@ -37,6 +37,12 @@ bool bench_load_more(const bench_load_t *load, uint64_t sent, int64_t begin_ns) 
     return bench_now_ns() - begin_ns < (int64_t) (load->seconds * 1e9);
 }
 
+bool bench_readers_ready(bench_board_t *board, const bench_slot_t *self) {
+    for (const bench_slot_t *slot = board->slots; slot < self; slot++)
+        if (!atomic_load(&slot->ready)) return false;
+    return true;
+}
+
 bool bench_reader_done(bench_board_t *board, bench_slot_t *self) {
     uint64_t target = atomic_load(&board->target);
     return atomic_load(&board->stop) || (target && atomic_load(&self->count) >= target);

@@ -18,7 +18,8 @@ typedef struct {
     const bench_server_t *server;
     double seconds;     /* publisher: as long as that … */
     uint64_t count;     /* … or so many events */
-    uint64_t each_ns;   /* publisher: an event each so many ns, whatever happens (open loop) */
+    uint64_t each_ns;   /* publisher: an event each so many ns, whatever happens (open loop);
+                           subscriber: ns from then to its handler in hist */
     size_t data_size;   /* 0: BENCH_DATA_BYTES */
     bool rare;          /* publisher: mix in BENCH_RARE_TYPE */
     const char *filter; /* subscriber; NULL: all */
@@ -31,7 +32,8 @@ typedef struct {
 typedef struct {
     const char *name;
     const char *program; /* that must be there; NULL: none */
-    bool lossless;       /* a live subscriber gets every event */
+    bool late_readers;   /* readers become ready by what publishers send */
+    double (*batch)(const bench_server_t *server); /* events a commit so far; NULL: not known */
     void (*start)(bench_server_t *server, const char *dir);
     bench_role_fn publish;   /* sends as fast as it can, ends when all is acknowledged */
     bench_role_fn lone;      /* sends one event after the other, waits for each; times in hist */
@@ -40,6 +42,7 @@ typedef struct {
 } bench_system_t;
 
 extern const bench_system_t bench_weft, bench_ceiling;
+extern const bench_system_t bench_proxy; /* raw zmq_proxy: nothing is stored or acknowledged */
 extern const bench_system_t bench_jetstream, bench_redis; /* start is NULL if built without */
 
 /* Installed and built in? */
@@ -58,6 +61,8 @@ size_t bench_event_size(const bench_load_t *load);
 
 /* The pace of a publisher that sends as fast as it can: true as long as it shall go on. */
 bool bench_load_more(const bench_load_t *load, uint64_t sent, int64_t begin_ns);
+/* For publishers of late_readers: are all roles before this one ready? */
+bool bench_readers_ready(bench_board_t *board, const bench_slot_t *self);
 /* For readers: has the target been reached, or a stop been asked for? */
 bool bench_reader_done(bench_board_t *board, bench_slot_t *self);
 

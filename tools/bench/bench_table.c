@@ -142,7 +142,3 @@ void bench_table_checkpoint(bench_table_t *self) {
     s_check(self, sqlite3_wal_checkpoint_v2(self->db, NULL, SQLITE_CHECKPOINT_PASSIVE, NULL, NULL),
             "checkpoint");
 }
-
-uint64_t bench_table_position(const bench_table_t *self) {
-    return self->position;
-}

@@ -19,6 +19,5 @@ void bench_table_add(bench_table_t *self, const void *event, size_t size);
 void bench_table_commit(bench_table_t *self);
 /* If it is due. */
 void bench_table_checkpoint(bench_table_t *self);
-uint64_t bench_table_position(const bench_table_t *self);
 
 #endif

@@ -2,12 +2,16 @@
 #include "bench_run.h"
 #include "bench_system.h"
 
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
+#include <time.h>
 #include <weft.h>
 
 #define WAIT_MS 60000
+#define DUE_AT 5 /* in the data, behind the head of any msgpack bin */
 
 static void s_check(weft_err_t rc, const char *what) {
     if (rc != WEFT_OK) bench_fail("weft: %s: %s", what, weft_err_text(rc));
@@ -40,8 +44,9 @@ static weft_pub_t *s_publisher(const bench_load_t *load) {
     return pub;
 }
 
-/* The first event waits for the connection, which is not what is measured. */
+/* The first event waits for the connection, which is not what is measured. It is due at no time. */
 static void s_warm_up(weft_pub_t *pub, const bench_data_t *data) {
+    memset((char *) data->bytes + DUE_AT, 0, sizeof(int64_t));
     s_check(weft_pub_send(pub, BENCH_TYPE, bench_subject(), data->bytes, data->size, NULL),
             "first event");
     s_check(weft_pub_flush(pub, WAIT_MS), "first acknowledgement");
@@ -57,17 +62,40 @@ static void s_send(weft_pub_t *pub, const char *type, const bench_data_t *data) 
     }
 }
 
+/* Open loop: each event is due at its time, however long the one before took. Its data begins with
+ * that time. */
+static void s_pace(weft_pub_t *pub, const bench_load_t *load, const bench_data_t *data,
+                   int64_t begin_ns) {
+    int64_t end_ns = begin_ns + (int64_t) (load->seconds * 1e9);
+    for (int64_t due = begin_ns; due < end_ns;) {
+        for (int64_t now = bench_now_ns(); due <= now && due < end_ns;
+             due += (int64_t) load->each_ns) {
+            memcpy((char *) data->bytes + DUE_AT, &due, sizeof due);
+            s_send(pub, BENCH_TYPE, data);
+        }
+        s_check(weft_pub_step(pub), "step");
+        int64_t wait = due - bench_now_ns();
+        struct timespec left = {.tv_sec = wait / 1000000000, .tv_nsec = wait % 1000000000};
+        struct pollfd item = {.fd = weft_pub_fd(pub), .events = POLLIN};
+        if (wait > 0) (void) ppoll(&item, 1, &left, NULL);
+    }
+}
+
+static void s_burst(weft_pub_t *pub, const bench_load_t *load, const bench_data_t *data,
+                    int64_t begin_ns) {
+    for (uint64_t sent = 0; bench_load_more(load, sent, begin_ns); sent++)
+        s_send(pub, load->rare && sent % BENCH_RARE_EACH == 0 ? BENCH_RARE_TYPE : BENCH_TYPE, data);
+}
+
 static void s_publish(bench_board_t *board, bench_slot_t *self, const void *arg) {
     const bench_load_t *load = arg;
     bench_data_t data = bench_data(load->data_size ? load->data_size : BENCH_DATA_BYTES);
     weft_pub_t *pub = s_publisher(load);
     s_warm_up(pub, &data);
     bench_role_ready(board, self);
+    prctl(PR_SET_TIMERSLACK, 1ul);
     bench_role_begin(self);
-    uint64_t sent = 0;
-    for (; bench_load_more(load, sent, self->begin_ns); sent++)
-        s_send(pub, load->rare && sent % BENCH_RARE_EACH == 0 ? BENCH_RARE_TYPE : BENCH_TYPE,
-               &data);
+    (load->each_ns ? s_pace : s_burst)(pub, load, &data, self->begin_ns);
     s_check(weft_pub_flush(pub, WAIT_MS), "acknowledgements");
     bench_role_end(self);
     atomic_store(&self->count, weft_pub_acked(pub).value); /* with the first one */
@@ -121,9 +149,18 @@ static weft_sub_t *s_subscriber(const bench_load_t *load, weft_start_t start) {
     return sub;
 }
 
-static void s_receive(weft_sub_t *sub, bench_slot_t *self) {
+static void s_note_latency(const weft_batch_t *batch, bench_hist_t *hist) {
+    for (size_t i = 0; i < batch->count; i++) {
+        int64_t due;
+        memcpy(&due, (const char *) batch->events[i].data + DUE_AT, sizeof due);
+        if (due) bench_hist_add(hist, bench_now_ns() - due);
+    }
+}
+
+static void s_receive(weft_sub_t *sub, const bench_load_t *load, bench_slot_t *self) {
     weft_batch_t batch;
     weft_err_t rc = weft_sub_recv(sub, 100, &batch);
+    if (rc == WEFT_OK && load->each_ns) s_note_latency(&batch, &self->hist);
     if (rc == WEFT_OK) atomic_fetch_add(&self->count, batch.count);
     if (rc != WEFT_OK && rc != WEFT_E_TIMEOUT) s_check(rc, "receive");
 }
@@ -132,12 +169,12 @@ static void s_subscribe(bench_board_t *board, bench_slot_t *self, const void *ar
     weft_sub_t *sub = s_subscriber(arg, WEFT_START_NOW);
     weft_sub_info_t info;
     do {
-        s_receive(sub, self);
+        s_receive(sub, arg, self);
         weft_sub_info(sub, &info);
     } while (!info.live);
     bench_role_begin(self);
     atomic_store(&self->ready, true);
-    while (!bench_reader_done(board, self)) s_receive(sub, self);
+    while (!bench_reader_done(board, self)) s_receive(sub, arg, self);
     bench_role_end(self);
     weft_sub_destroy(&sub);
 }
@@ -146,14 +183,40 @@ static void s_replay(bench_board_t *board, bench_slot_t *self, const void *arg) 
     bench_role_ready(board, self);
     bench_role_begin(self);
     weft_sub_t *sub = s_subscriber(arg, WEFT_START_BEGINNING);
-    while (!bench_reader_done(board, self)) s_receive(sub, self);
+    while (!bench_reader_done(board, self)) s_receive(sub, arg, self);
     bench_role_end(self);
     weft_sub_destroy(&sub);
 }
 
+/* The number of a counter in the bus' answer. */
+static double s_counter(const char *json, const char *name) {
+    const char *found = strstr(json, name);
+    return found ? strtod(found + strlen(name), NULL) : 0;
+}
+
+static void s_ask(bench_board_t *board, bench_slot_t *self, const void *arg) {
+    const bench_server_t *server = arg;
+    char *json = NULL;
+    (void) board;
+    s_check(weft_bus_status(server->bus, WAIT_MS, &json), "status");
+    self->values[0] = s_counter(json, "\"stored\":");
+    self->values[1] = s_counter(json, "\"commits\":");
+    free(json);
+}
+
+static double s_batch(const bench_server_t *server) {
+    bench_crew_t crew;
+    bench_crew_begin(&crew);
+    const bench_slot_t *slot = bench_crew_add(&crew, s_ask, server);
+    bench_crew_join(&crew, slot);
+    double batch = slot->values[1] > 0 ? slot->values[0] / slot->values[1] : 0;
+    bench_crew_end(&crew);
+    return batch;
+}
+
 const bench_system_t bench_weft = {.name = "weft",
-                                   .lossless = true,
                                    .start = s_start,
+                                   .batch = s_batch,
                                    .publish = s_publish,
                                    .lone = s_lone,
                                    .subscribe = s_subscribe,

@@ -11,6 +11,8 @@
 static const bench_row_fn_t s_rows[] = {
     {"ack", "acknowledged events a second: JetStream, Redis, ceiling", bench_row_ack},
     {"sync", "lone synchronous publish: bare commit", bench_row_sync},
+    {"live", "publisher to handler at 10 and 90 % of capacity: bare commits", bench_row_live},
+    {"fanout", "16 subscribers: zmq_proxy", bench_row_fanout},
     {"catchup", "reading a log: JetStream, XREAD, four readers", bench_row_catchup},
 };
 #define ROWS (sizeof s_rows / sizeof *s_rows)
@@ -63,6 +65,7 @@ static void s_parse(bench_options_t *options, int argc, char **argv) {
 int main(int argc, char **argv) {
     bench_options_t options;
     s_parse(&options, argc, argv);
+    setenv("WEFT_DIAG", "warn", 0); /* services tell that they have joined */
     bench_run_begin(&options);
     for (size_t i = 0; i < ROWS; i++)
         if (!options.only || strcmp(options.only, s_rows[i].name) == 0) s_rows[i].run();

@@ -1,0 +1,92 @@
+/* row_live: from the time an event was due to be sent until the subscriber's handler, at shares of
+ * capacity; against bare commits in a plain loop. Open loop: a publisher that is late counts as late. */
+#include "bench_drive.h"
+#include "bench_report.h"
+#include "bench_rows.h"
+#include "bench_run.h"
+#include "bench_table.h"
+
+#include <string.h>
+
+enum { P50, P99 };
+
+/* One share of capacity. The batch is that of the last weft measurement. */
+typedef struct {
+    double share;
+    double *batch; /* events a bare commit; NULL: one */
+} bench_live_t;
+
+static void s_measure(const void *arg, bench_figures_t *out) {
+    static bench_driven_t driven;
+    const bench_live_t *live = arg;
+    bench_drive_t drive = {.system = &bench_weft,
+                           .subscribers = 1,
+                           .load.seconds = bench_run_by_scale(0.1, 1, 3),
+                           .load.each_ns = (uint64_t) (1e9 / (bench_capacity() * live->share))};
+    bench_drive(&drive, &driven);
+    if (live->batch) *live->batch = driven.batch;
+    out->values[P50] = bench_hist_quantile(&driven.latency, 0.5);
+    out->values[P99] = bench_hist_quantile(&driven.latency, 0.99);
+}
+
+typedef struct {
+    const char *dir;
+    unsigned batch;
+    double seconds;
+} bench_commits_t;
+
+static void s_commit(bench_board_t *board, bench_slot_t *self, const void *arg) {
+    const bench_commits_t *commits = arg;
+    char event[BENCH_EVENT_BYTES];
+    bench_table_t *table = bench_table_new(commits->dir);
+    (void) board;
+    memset(event, 'e', sizeof event);
+    bench_role_begin(self);
+    while (bench_now_ns() - self->begin_ns < (int64_t) (commits->seconds * 1e9)) {
+        int64_t begin = bench_now_ns();
+        bench_table_begin(table);
+        for (unsigned i = 0; i < commits->batch; i++)
+            bench_table_add(table, event, sizeof event);
+        bench_table_commit(table);
+        bench_table_checkpoint(table);
+        bench_hist_add(&self->hist, bench_now_ns() - begin);
+    }
+    bench_table_destroy(&table);
+}
+
+static void s_measure_commit(const void *arg, bench_figures_t *out) {
+    const bench_live_t *live = arg;
+    double batch = live->batch && *live->batch >= 1 ? *live->batch : 1;
+    bench_crew_t crew;
+    bench_commits_t commits = {.dir = bench_run_fresh_dir(),
+                               .batch = (unsigned) (batch + 0.5),
+                               .seconds = bench_run_by_scale(0.1, 0.5, 1.5)};
+    bench_crew_begin(&crew);
+    const bench_slot_t *slot = bench_crew_add(&crew, s_commit, &commits);
+    bench_crew_join(&crew, slot);
+    out->values[P50] = bench_hist_quantile(&slot->hist, 0.5);
+    out->values[P99] = bench_hist_quantile(&slot->hist, 0.99);
+    bench_crew_end(&crew);
+    bench_run_remove(commits.dir);
+}
+
+void bench_row_live(void) {
+    bench_comparison_t result;
+    double batch = 0;
+    bench_report_value("capacity_events_s", "events a second that the shares below refer to",
+                       BENCH_QUOTED, 0, bench_capacity(), "/s");
+    bench_live_t tenth = {.share = 0.1};
+    bench_compare("live_vs_fdatasync", 2, s_measure, &tenth, s_measure_commit, &tenth, &result);
+    bench_report_ratio("live_vs_fdatasync",
+                       "p50 from due time to handler at 10 % of capacity; bare one-row commit",
+                       BENCH_AT_MOST, 1.8, &result, P50, "µs", 1e-3);
+    bench_report_ratio("live10_p99", "p99 of the same", BENCH_QUOTED, 0, &result, P99, "µs", 1e-3);
+    bench_live_t most = {.share = 0.9, .batch = &batch};
+    bench_compare("live90_p99_vs_commit", 2, s_measure, &most, s_measure_commit, &most, &result);
+    bench_report_ratio("live90_p99_vs_commit",
+                       "p99 at 90 % of capacity; bare commit of the same batch", BENCH_AT_MOST, 3,
+                       &result, P99, "µs", 1e-3);
+    bench_report_ratio("live90_p50", "p50 of the same", BENCH_QUOTED, 0, &result, P50, "µs", 1e-3);
+    bench_report_value("live90_batch", "events a commit at 90 %, last round", BENCH_QUOTED, 0,
+                       batch, "events");
+}
