@@ -13,5 +13,9 @@ void bench_row_sync(void);
 void bench_row_live(void);
 void bench_row_fanout(void);
 void bench_row_catchup(void);
+void bench_row_service(void);
+void bench_row_outbox(void);
+void bench_row_growth(void);
+void bench_row_sparse(void);
 
 #endif

@@ -14,6 +14,10 @@ static const bench_row_fn_t s_rows[] = {
     {"live", "publisher to handler at 10 and 90 % of capacity: bare commits", bench_row_live},
     {"fanout", "16 subscribers: zmq_proxy", bench_row_fanout},
     {"catchup", "reading a log: JetStream, XREAD, four readers", bench_row_catchup},
+    {"service", "a service's handlers: the same statements in a plain loop", bench_row_service},
+    {"outbox", "transactions that emit: the same without weft", bench_row_outbox},
+    {"growth", "cost of an event, memory, WAL, start on a log that grows", bench_row_growth},
+    {"sparse", "a filter for 0.1 % of a long log: reading all", bench_row_sparse},
 };
 #define ROWS (sizeof s_rows / sizeof *s_rows)
 
