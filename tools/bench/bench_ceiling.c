@@ -198,5 +198,8 @@ static void s_subscribe(bench_board_t *board, bench_slot_t *self, const void *ar
     bench_role_end(self);
 }
 
-const bench_system_t bench_ceiling = {
-    .name = "ceiling", .late_readers = true, .start = s_start, .publish = s_publish, .subscribe = s_subscribe};
+const bench_system_t bench_ceiling = {.name = "ceiling",
+                                      .late_readers = true,
+                                      .start = s_start,
+                                      .publish = s_publish,
+                                      .subscribe = s_subscribe};

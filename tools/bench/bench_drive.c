@@ -58,9 +58,9 @@ void bench_role_watch(bench_board_t *board, bench_slot_t *self, const void *arg)
     }
 }
 
-static void s_sum_up(const bench_drive_t *what, bench_slot_t *const readers[], unsigned readers_count,
-                     bench_slot_t *const publishers[], unsigned publishers_count,
-                     bench_driven_t *out) {
+static void s_sum_up(const bench_drive_t *what, bench_slot_t *const readers[],
+                     unsigned readers_count, bench_slot_t *const publishers[],
+                     unsigned publishers_count, bench_driven_t *out) {
     int64_t begin = INT64_MAX, acked = 0, delivered = 0;
     for (unsigned i = 0; i < publishers_count; i++) {
         if (publishers[i]->begin_ns < begin) begin = publishers[i]->begin_ns;
@@ -72,7 +72,8 @@ static void s_sum_up(const bench_drive_t *what, bench_slot_t *const readers[], u
     }
     out->acked_s = (double) out->events * 1e9 / (double) (acked - begin);
     if (readers_count)
-        out->delivered_s = (double) out->events * readers_count * 1e9 / (double) (delivered - begin);
+        out->delivered_s = (double) out->events * readers_count * 1e9 /
+                           (double) (delivered - begin);
 }
 
 void bench_drive(const bench_drive_t *what, bench_driven_t *out) {
@@ -116,9 +117,8 @@ double bench_capacity(void) {
     static double capacity;
     bench_series_t rates = {0};
     bench_driven_t driven;
-    bench_drive_t drive = {.system = &bench_weft,
-                           .subscribers = 1,
-                           .load.seconds = bench_run_by_scale(0.05, 0.5, 1)};
+    bench_drive_t drive = {
+        .system = &bench_weft, .subscribers = 1, .load.seconds = bench_run_by_scale(0.05, 0.5, 1)};
     for (int i = 0; i < 3 && capacity == 0; i++) {
         bench_progress("capacity: %d of 3", i + 1);
         bench_drive(&drive, &driven);

@@ -13,13 +13,13 @@ typedef struct {
 
 typedef struct {
     uint64_t events;
-    double acked_s;        /* events a second, from the first send to the last acknowledgement */
-    double delivered_s;    /* over all subscribers, from the first send to the last delivery */
-    double server_ns;      /* CPU time of the server, an event */
-    double batch;          /* events a commit; 0 if the system does not tell */
-    double memory_bytes;   /* most anonymous memory of the server; with watch */
-    double wal_bytes;      /* largest WAL; with watch */
-    bench_hist_t latency;  /* ns from the time an event was due until its handler; with each_ns */
+    double acked_s;       /* events a second, from the first send to the last acknowledgement */
+    double delivered_s;   /* over all subscribers, from the first send to the last delivery */
+    double server_ns;     /* CPU time of the server, an event */
+    double batch;         /* events a commit; 0 if the system does not tell */
+    double memory_bytes;  /* most anonymous memory of the server; with watch */
+    double wal_bytes;     /* largest WAL; with watch */
+    bench_hist_t latency; /* ns from the time an event was due until its handler; with each_ns */
 } bench_driven_t;
 
 void bench_drive(const bench_drive_t *what, bench_driven_t *out);

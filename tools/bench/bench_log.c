@@ -16,8 +16,7 @@ void bench_log_fill(bench_log_t *self, uint64_t events, bool rare) {
     if (events <= self->events + 1) return;
     bench_progress("%s: writing a log of %llu events", self->system->name,
                    (unsigned long long) events);
-    bench_load_t load = {
-        .server = &self->server, .count = events - self->events - 1, .rare = rare};
+    bench_load_t load = {.server = &self->server, .count = events - self->events - 1, .rare = rare};
     bench_crew_begin(&crew);
     bench_slot_t *publisher = bench_crew_add(&crew, self->system->publish, &load);
     bench_crew_ready(&crew);

@@ -23,7 +23,8 @@ void bench_log_close(bench_log_t *self);
 
 /* Readers from the beginning, all at once, each until it has target events that the filter lets
  * through (NULL: all); returns the seconds from the first begin to the last end. */
-double bench_log_read(const bench_log_t *self, unsigned readers, const char *filter, uint64_t target);
+double bench_log_read(const bench_log_t *self, unsigned readers, const char *filter,
+                      uint64_t target);
 
 /* weft's log of 10^7 events (fewer by scale) with rare ones among them. Made once a run; whoever needs
  * it shorter gets to look at it while it grows. */

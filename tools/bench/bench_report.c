@@ -1,13 +1,16 @@
 /* bench_report: see bench_report.h. */
 #include "bench_report.h"
 
+#include "bench_machine.h"
 #include "bench_run.h"
 
 #include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #define RESULTS_MAX 96
+#define DOCS_BYTES_MAX (1 << 20)
 
 typedef struct {
     const char *name, *what, *unit, *missing;
@@ -103,7 +106,35 @@ static void s_table(FILE *out) {
 }
 
 void bench_report_print(void) {
+    bench_machine_print(stdout);
     s_table(stdout);
+}
+
+#define MARK_BEGIN "<!-- table: weft-bench --docs writes from here -->"
+#define MARK_END "<!-- to here -->"
+
+static char *s_read_file(const char *path) {
+    FILE *in = fopen(path, "r");
+    char *text = calloc(1, DOCS_BYTES_MAX);
+    if (!in || !text) bench_fail("cannot read %s: %s", path, strerror(errno));
+    if (fread(text, 1, DOCS_BYTES_MAX - 1, in) == DOCS_BYTES_MAX - 1)
+        bench_fail("%s is too long", path);
+    fclose(in);
+    return text;
+}
+
+void bench_report_docs(const char *path) {
+    char *text = s_read_file(path);
+    char *begin = strstr(text, MARK_BEGIN), *end = begin ? strstr(begin, MARK_END) : NULL;
+    if (!end) bench_fail("%s has no \"%s\" … \"%s\"", path, MARK_BEGIN, MARK_END);
+    FILE *out = fopen(path, "w");
+    if (!out) bench_fail("cannot write %s: %s", path, strerror(errno));
+    fprintf(out, "%.*s%s\n", (int) (begin - text), text, MARK_BEGIN);
+    bench_machine_print(out);
+    s_table(out);
+    fprintf(out, "%s", end);
+    if (fclose(out) != 0) bench_fail("cannot write %s: %s", path, strerror(errno));
+    free(text);
 }
 
 void bench_report_json(const char *path) {

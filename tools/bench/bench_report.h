@@ -25,5 +25,7 @@ void bench_report_missing(const char *name, const char *why);
 
 void bench_report_print(void);
 void bench_report_json(const char *path);
+/* Put the machine and the table between the markers of a file. */
+void bench_report_docs(const char *path);
 
 #endif

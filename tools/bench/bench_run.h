@@ -10,12 +10,12 @@ typedef enum { BENCH_TINY, BENCH_QUICK, BENCH_NORMAL } bench_scale_t;
 
 typedef struct {
     bench_scale_t scale; /* tiny: does it work at all; quick: under 2 minutes */
-    bool plots;
-    int rounds;       /* 0: by scale */
-    const char *only; /* NULL: all */
-    const char *json; /* NULL: none */
-    const char *docs; /* NULL: none; file whose table between markers is replaced */
-    const char *dir;  /* where the scratch directory is made */
+    int rounds;          /* 0: by scale */
+    const char *only;    /* NULL: all */
+    const char *json;    /* NULL: none */
+    const char *docs;    /* NULL: none; file whose table between markers is replaced */
+    const char *plots;   /* NULL: none; directory of the SVGs */
+    const char *dir;     /* where the scratch directory is made */
 } bench_options_t;
 
 /* Take the options over, make the scratch directory, take SIGINT and SIGTERM. */

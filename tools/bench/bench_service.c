@@ -21,8 +21,8 @@
     "CREATE TABLE items(position INTEGER PRIMARY KEY, subject TEXT NOT NULL, data" \
     " BLOB NOT NULL)"
 /* as the library's own table */
-#define OUTBOX                                                                                   \
-    "CREATE TABLE outbox(seq INTEGER PRIMARY KEY AUTOINCREMENT, type TEXT NOT NULL, time_us"     \
+#define OUTBOX                                                                                 \
+    "CREATE TABLE outbox(seq INTEGER PRIMARY KEY AUTOINCREMENT, type TEXT NOT NULL, time_us"   \
     " INTEGER NOT NULL, subject TEXT NOT NULL, cause INTEGER NOT NULL, traceparent BLOB, data" \
     " BLOB NOT NULL)"
 #define INSERT_ITEM "INSERT INTO items VALUES (?, ?, ?)"
@@ -182,7 +182,8 @@ static void s_open_plain(bench_plain_t *self, const char *dir) {
     char path[600];
     snprintf(path, sizeof path, "%s/plain.db", dir);
     s_check_sql(NULL, sqlite3_open(path, &self->db), "open");
-    s_check_sql(self->db, sqlite3_exec(self->db, PAGE ITEMS ";" OUTBOX, NULL, NULL, NULL), "create");
+    s_check_sql(self->db, sqlite3_exec(self->db, PAGE ITEMS ";" OUTBOX, NULL, NULL, NULL),
+                "create");
     self->begin = s_prepare(self->db, "BEGIN IMMEDIATE");
     self->commit = s_prepare(self->db, "COMMIT");
     self->item = s_prepare(self->db, INSERT_ITEM);

@@ -2,6 +2,7 @@
 #include "bench_report.h"
 #include "bench_rows.h"
 #include "bench_run.h"
+#include "bench_sweeps.h"
 
 #include <getopt.h>
 #include <stdio.h>
@@ -22,14 +23,18 @@ static const bench_row_fn_t s_rows[] = {
 #define ROWS (sizeof s_rows / sizeof *s_rows)
 
 static void s_help(void) {
-    printf("usage: weft-bench [option...]\n\n"
-           "  --only NAME    one row of those below\n"
-           "  --quick        shorter, three rounds: under two minutes\n"
-           "  --tiny         as little as shows that it works\n"
-           "  --rounds N     rounds of each comparison (default 7)\n"
-           "  --json FILE    the figures by name\n"
-           "  --dir DIR      where the scratch directory is made, on the disk to be measured\n"
-           "                 (default: the working directory)\n\nrows:\n");
+    printf(
+        "usage: weft-bench [option...]\n\n"
+        "  --only NAME    one row of those below\n"
+        "  --quick        shorter, three rounds: under two minutes\n"
+        "  --tiny         as little as shows that it works\n"
+        "  --rounds N     rounds of each comparison (default 7)\n"
+        "  --json FILE    the figures by name\n"
+        "  --docs FILE    put the table between this file's markers\n"
+        "  --plots DIR    afterwards draw SVGs into DIR: by size, publishers, subscribers, filters,\n"
+        "                 load, length of the log; needs gnuplot\n"
+        "  --dir DIR      where the scratch directory is made, on the disk to be measured\n"
+        "                 (default: the working directory)\n\nrows:\n");
     for (size_t i = 0; i < ROWS; i++) printf("  %-10s %s\n", s_rows[i].name, s_rows[i].help);
 }
 
@@ -40,10 +45,11 @@ static _Noreturn void s_wrong(const char *what, const char *word) {
 
 static void s_parse(bench_options_t *options, int argc, char **argv) {
     static const struct option known[] = {
-        {"only", required_argument, NULL, 'o'}, {"quick", no_argument, NULL, 'q'},
-        {"tiny", no_argument, NULL, 't'},       {"rounds", required_argument, NULL, 'r'},
-        {"json", required_argument, NULL, 'j'}, {"dir", required_argument, NULL, 'd'},
-        {"help", no_argument, NULL, 'h'},       {NULL, 0, NULL, 0}};
+        {"only", required_argument, NULL, 'o'},  {"quick", no_argument, NULL, 'q'},
+        {"tiny", no_argument, NULL, 't'},        {"rounds", required_argument, NULL, 'r'},
+        {"json", required_argument, NULL, 'j'},  {"dir", required_argument, NULL, 'd'},
+        {"help", no_argument, NULL, 'h'},        {"docs", required_argument, NULL, 'D'},
+        {"plots", required_argument, NULL, 'p'}, {NULL, 0, NULL, 0}};
     int option;
     *options = (bench_options_t){.scale = BENCH_NORMAL, .dir = "."};
     while ((option = getopt_long(argc, argv, "h", known, NULL)) != -1) {
@@ -53,6 +59,8 @@ static void s_parse(bench_options_t *options, int argc, char **argv) {
         case 't': options->scale = BENCH_TINY; break;
         case 'r': options->rounds = atoi(optarg); break;
         case 'j': options->json = optarg; break;
+        case 'D': options->docs = optarg; break;
+        case 'p': options->plots = optarg; break;
         case 'd': options->dir = optarg; break;
         case 'h': s_help(); exit(0);
         default: exit(2);
@@ -74,6 +82,8 @@ int main(int argc, char **argv) {
     for (size_t i = 0; i < ROWS; i++)
         if (!options.only || strcmp(options.only, s_rows[i].name) == 0) s_rows[i].run();
     if (options.json) bench_report_json(options.json);
+    if (options.docs) bench_report_docs(options.docs);
+    if (options.plots) bench_sweeps(options.plots);
     bench_run_end();
     bench_report_print();
     return 0;

@@ -68,7 +68,8 @@ void bench_row_sparse(void) {
     bench_comparison_t result;
     const bench_log_t *log = bench_log_big(NULL);
     bench_compare("sparse_vs_full", 1, s_measure_sparse, log, s_measure_full, log, &result);
-    bench_report_ratio("sparse_vs_full",
-                       "reading the 0.1 % of one type in 10^7 events (10^6 in --quick); reading all",
-                       BENCH_AT_LEAST, 50, &result, 0, "logs/s", 1);
+    bench_report_ratio(
+        "sparse_vs_full",
+        "reading the 0.1 % of one type in 10^7 events (10^6 in --quick); reading all",
+        BENCH_AT_LEAST, 50, &result, 0, "logs/s", 1);
 }

@@ -119,8 +119,7 @@ static void s_report_start(bench_log_t *log) {
         s_make_cold(log);
         bench_series_add(&starts, bench_log_start(log));
     }
-    bench_report_add("start_s",
-                     "start on the big log, files not in memory, until the bus is ready",
+    bench_report_add("start_s", "start on the big log, files not in memory, until the bus is ready",
                      BENCH_AT_MOST, 0.5, &starts, NULL, NULL, "s", 1);
     bench_report_value("memory_started_mib", "anonymous memory of the bus right after that",
                        BENCH_AT_MOST, 64, bench_memory_bytes(&log->server) / (1 << 20), "MiB");
@@ -146,7 +145,8 @@ void bench_row_growth(void) {
                        "times the log, by that at 1 (10^5 events; 10^4 in --quick)",
                        BENCH_AT_MOST, 1.2, cpu > bytes ? cpu : bytes, "×");
     for (unsigned i = 0; i < s_stages.count; i++) {
-        bench_report_value(names[i][0], "CPU time of the bus for an event, log that many times as long",
+        bench_report_value(names[i][0],
+                           "CPU time of the bus for an event, log that many times as long",
                            BENCH_QUOTED, 0, s_stages.cpu_ns[i], "ns");
         bench_report_value(names[i][1], "bytes of the log for an event", BENCH_QUOTED, 0,
                            s_stages.bytes[i], "B");

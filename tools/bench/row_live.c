@@ -45,8 +45,7 @@ static void s_commit(bench_board_t *board, bench_slot_t *self, const void *arg) 
     while (bench_now_ns() - self->begin_ns < (int64_t) (commits->seconds * 1e9)) {
         int64_t begin = bench_now_ns();
         bench_table_begin(table);
-        for (unsigned i = 0; i < commits->batch; i++)
-            bench_table_add(table, event, sizeof event);
+        for (unsigned i = 0; i < commits->batch; i++) bench_table_add(table, event, sizeof event);
         bench_table_commit(table);
         bench_table_checkpoint(table);
         bench_hist_add(&self->hist, bench_now_ns() - begin);

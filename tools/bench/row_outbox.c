@@ -20,8 +20,8 @@ static void s_measure(const void *arg, bench_figures_t *out) {
     work.bus = work.drain ? log.server.bus : away;
     work.dir = bench_run_fresh_dir();
     bench_crew_begin(&crew);
-    bench_slot_t *slot =
-        bench_crew_add(&crew, work.emit ? bench_role_requests : bench_role_plain, &work);
+    bench_slot_t *slot = bench_crew_add(&crew, work.emit ? bench_role_requests : bench_role_plain,
+                                        &work);
     bench_crew_ready(&crew);
     bench_crew_go(&crew);
     bench_crew_join(&crew, slot);

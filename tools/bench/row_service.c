@@ -23,8 +23,8 @@ static void s_measure(const void *arg, bench_figures_t *out) {
     work.batch = PLAIN_BATCH;
     if (apply->log) work.bus = apply->log->server.bus;
     bench_crew_begin(&crew);
-    bench_slot_t *slot =
-        bench_crew_add(&crew, apply->log ? bench_role_service : bench_role_plain, &work);
+    bench_slot_t *slot = bench_crew_add(&crew, apply->log ? bench_role_service : bench_role_plain,
+                                        &work);
     bench_crew_ready(&crew);
     bench_crew_go(&crew);
     bench_crew_join(&crew, slot);
