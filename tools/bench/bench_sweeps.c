@@ -163,8 +163,8 @@ static void s_latency_by_load(void) {
         .x = "share of events that are faster",
         .y = "µs",
         .axes =
-            "set logscale x\nset logscale y\nset xtics ('0' 1, '50 %' 2, '90 %' 10, '99 %' 100, "
-            "'99.9 %' 1000, '99.99 %' 10000, '99.999 %' 100000)"};
+            "set logscale x\nset logscale y\nset xtics ('0' 1, '50 %%' 2, '90 %%' 10, '99 %%' 100, "
+            "'99.9 %%' 1000, '99.99 %%' 10000, '99.999 %%' 100000)"};
     bench_plot(s_dir, &picture, all, 3);
 }
 
