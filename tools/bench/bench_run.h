@@ -36,7 +36,7 @@ const char *bench_run_bin(void);
 /* Shown on stderr; on a terminal each replaces the one before. printf's format. */
 void bench_progress(const char *format, ...) __attribute__((format(printf, 1, 2)));
 /* Say why, and end the run. In a child: end the child. */
-_Noreturn void bench_fail(const char *format, ...) __attribute__((format(printf, 1, 2)));
+void bench_fail(const char *format, ...) __attribute__((noreturn, format(printf, 1, 2)));
 /* Ends the run if a signal asked for that. Called by whoever waits. */
 void bench_check_stop(void);
 void bench_run_end(void);

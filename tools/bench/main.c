@@ -76,6 +76,7 @@ static void s_parse(bench_options_t *options, int argc, char **argv) {
 
 int main(int argc, char **argv) {
     bench_options_t options;
+    int64_t begin = bench_now_ns();
     s_parse(&options, argc, argv);
     setenv("WEFT_DIAG", "warn", 0); /* services tell that they have joined */
     bench_run_begin(&options);
@@ -84,6 +85,7 @@ int main(int argc, char **argv) {
     if (options.json) bench_report_json(options.json);
     if (options.docs) bench_report_docs(options.docs);
     if (options.plots) bench_sweeps(options.plots);
+    bench_progress("measured for %.0f s", (double) (bench_now_ns() - begin) / 1e9);
     bench_run_end();
     bench_report_print();
     return 0;
