@@ -142,16 +142,22 @@ void bench_report_json(const char *path) {
     if (!out) bench_fail("cannot write %s: %s", path, strerror(errno));
     fprintf(out, "{\n");
     for (size_t i = 0; i < s_count; i++) {
-        const bench_result_t *r = &s_results[i];
-        const char *end = i + 1 < s_count ? "," : "";
-        if (r->missing)
-            fprintf(out, "  \"%s\": null%s\n", r->name, end);
+        if (s_results[i].missing)
+            fprintf(out, "  \"%s\": null,\n", s_results[i].name);
         else
-            fprintf(out,
-                    "  \"%s\": {\"figure\": %.6g, \"min\": %.6g, \"max\": %.6g, \"rounds\": %zu, "
-                    "\"weft\": %.6g, \"peer\": %.6g, \"unit\": \"%s\"}%s\n",
-                    r->name, r->figure, r->min, r->max, r->rounds, r->weft, r->peer, r->unit, end);
+            fprintf(out, "  \"%s\": %.6g,\n", s_results[i].name, s_results[i].figure);
     }
-    fprintf(out, "}\n");
+    fprintf(out, "  \"details\": {\n");
+    bool any = false;
+    for (size_t i = 0; i < s_count; i++) {
+        const bench_result_t *r = &s_results[i];
+        if (r->missing) continue;
+        fprintf(out,
+                "%s    \"%s\": {\"min\": %.6g, \"max\": %.6g, \"rounds\": %zu, \"weft\": %.6g, "
+                "\"peer\": %.6g, \"unit\": \"%s\"}",
+                any ? ",\n" : "", r->name, r->min, r->max, r->rounds, r->weft, r->peer, r->unit);
+        any = true;
+    }
+    fprintf(out, "\n  }\n}\n");
     if (fclose(out) != 0) bench_fail("cannot write %s: %s", path, strerror(errno));
 }
