@@ -198,7 +198,7 @@ void sim_heal(void) {
     sim_bus_boot();
     for (unsigned i = 0; i < w.nodes_count; i++) {
         sim_node_t *n = &w.nodes[i];
-        n->cut = n->half_open = false;
+        n->cut = false; /* a connection that died without a word is the node's own to notice */
         n->stalled_until = 0;
         sim_node_boot(n);
         sim_node_reconnect(n);

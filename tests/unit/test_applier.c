@@ -190,11 +190,20 @@ static void s_stands_at(uint64_t position) {
 
 /* ---- applying */
 
+static int s_count_commit(void *count) {
+    ++*(unsigned *) count;
+    return 0;
+}
+
 static void a_batch_and_its_position_are_one_transaction(void **state) {
     (void) state;
+    unsigned commits = 0;
     s_on("a.*", NULL);
+    sqlite3_commit_hook(w.store.db, s_count_commit, &commits);
     BATCH(1, "a.x:s/1", "a.y:s/2", "a.x:");
     s_finish();
+    sqlite3_commit_hook(w.store.db, NULL, NULL);
+    assert_int_equal(commits, 1);
     assert_string_equal(s_list("SELECT position FROM seen ORDER BY n"), "1 2 3");
     s_stands_at(3);
     assert_int_equal(w.calls, 3);
@@ -232,6 +241,27 @@ static void filters_are_checked_and_end_at_their_limit(void **state) {
     }
     assert_rc(weft_applier_on(w.applier, "more", s_note, NULL), WEFT_E_TOO_BIG);
     s_on("t5", NULL); /* one that is known is none more */
+}
+
+static weft_err_t s_emit_and_spoil_the_commit(weft_tx_t *tx, const weft_event_t *event, void *arg) {
+    (void) arg;
+    if (sqlite3_exec(weft_tx_db(tx), "INSERT INTO child VALUES (7)", NULL, NULL, NULL) != SQLITE_OK)
+        return WEFT_E_STORE;
+    return weft_tx_emit(tx, "seen.it", event->subject, NULL, 0);
+}
+
+static void O1_what_commit_did_not_return_for_is_not_sent(void **state) {
+    (void) state;
+    s_exec("CREATE TABLE parent (id INTEGER PRIMARY KEY);"
+           "CREATE TABLE child (parent REFERENCES parent DEFERRABLE INITIALLY DEFERRED)");
+    assert_rc(weft_applier_on(w.applier, ">", s_emit_and_spoil_the_commit, NULL), WEFT_OK);
+    BATCH(1, "a:s/1");
+    (void) s_run(); /* it will be tried again */
+    assert_true(weft_applier_busy(w.applier));
+    assert_int_equal(weft_outbox_depth(w.outbox), 0);
+    s_exec("INSERT INTO parent VALUES (7)");
+    s_finish();
+    assert_int_equal(weft_outbox_depth(w.outbox), 1);
 }
 
 static void P2_what_fails_is_rolled_back_and_what_came_before_it_stays(void **state) {
@@ -660,6 +690,7 @@ int main(void) {
         TEST(a_batch_and_its_position_are_one_transaction),
         TEST(S7_handlers_that_match_run_in_the_order_of_registration),
         TEST(filters_are_checked_and_end_at_their_limit),
+        TEST(O1_what_commit_did_not_return_for_is_not_sent),
         TEST(P2_what_fails_is_rolled_back_and_what_came_before_it_stays),
         TEST(pauses_between_attempts_grow_up_to_a_cap),
         TEST(a_poison_event_is_parked_with_its_subject_and_others_flow),
