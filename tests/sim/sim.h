@@ -73,12 +73,15 @@
     X(twin_made, "two nodes ran from copies of one database")                \
     X(bus_restored, "the store was restored from an old copy")               \
     X(bus_replaced, "the store was replaced by a new one")                   \
+    X(trimmed, "the log forgot its oldest events")                           \
+    X(began_later, "a new reader began at what the log still kept")          \
     X(bus_behind, "a publisher sent again what a restored log had lost")     \
     X(stop_twin, "a publisher refused: TWIN")                                \
     X(stop_bus_lost, "a publisher refused: BUS_LOST")                        \
     X(stop_pub_other_log, "a publisher refused: OTHER_LOG")                  \
     X(stop_other_log, "a subscriber refused: OTHER_LOG")                     \
     X(stop_log_behind, "a subscriber refused: LOG_BEHIND")                   \
+    X(stop_gone, "a subscriber refused: GONE")                               \
     X(stop_forked, "a subscriber refused: FORKED")
 
 #define X(name, text) SIM_SAW_##name,
@@ -116,6 +119,7 @@ typedef struct {
     weft_uuid_t log;
     sim_row_t **rows; /* of positions 1, 2, 3 … */
     size_t count, capacity;
+    uint64_t first; /* rows up to here are forgotten */
     sim_origin_t origins[SIM_ORIGINS_MAX];
     bool types[SIM_TYPES_MAX];
 } sim_disk_t;
@@ -124,6 +128,7 @@ typedef struct {
 typedef struct {
     sim_row_t *at; /* NULL: position 0 */
     weft_resume_t place;
+    uint64_t began; /* where it started to read: what came before was forgotten */
     uint64_t effects, effects_hash;
     unsigned origin;
     sim_event_t **events;
@@ -209,7 +214,8 @@ typedef struct {
     /* for the rules */
     bool pub_welcomed;
     uint64_t pub_last; /* WELCOME's word, until the first event after it; UINT64_MAX: used */
-    uint64_t sub_boot;
+    uint64_t sub_boot, began;
+    bool taken;              /* anything, since it started */
     uint64_t pub_id, sub_id; /* of the last request; 0: answered */
     uint64_t resent, gaps, acked;
     weft_err_t pub_stopped, sub_stopped;
@@ -265,7 +271,7 @@ typedef struct {
     unsigned origins_count;
     sim_type_t types[SIM_TYPES_MAX];
     unsigned types_count;
-    bool restored, replaced;
+    bool restored, replaced, trimmed;
     sim_map_t events; /* by hash of the bytes */
     sim_map_t rows;   /* by chain */
     sim_item_t *heap;

@@ -26,11 +26,13 @@ static void s_refuse(sim_node_t *node, sim_channel_t channel, uint64_t id, weft_
 static weft_err_t s_check_place(const weft_place_t *place) {
     const sim_disk_t *disk = &w.bus.disk;
     uint64_t position = place->at.position.value;
-    if (place->kind == WEFT_PLACE_NONE || position == 0) return WEFT_OK;
+    if (place->kind == WEFT_PLACE_NONE) return WEFT_OK;
+    if (position == 0) return disk->first ? WEFT_E_GONE : WEFT_OK;
     RULE("C1", place->kind == WEFT_PLACE_CHECKED, "a reader names position %llu without its chain",
          (unsigned long long) position);
     if (memcmp(&place->at.log, &disk->log, sizeof disk->log) != 0) return WEFT_E_OTHER_LOG;
     if (position > disk->count) return WEFT_E_LOG_BEHIND;
+    if (position < disk->first) return WEFT_E_GONE;
     return disk->rows[position - 1]->chain == place->at.chain ? WEFT_OK : WEFT_E_FORKED;
 }
 
@@ -52,6 +54,8 @@ static void s_hello(sim_node_t *node, sim_channel_t channel, const sim_frame_t *
         .version = WEFT_PROTOCOL_VERSION,
         .boot = w.bus.boot,
         .log = disk->log,
+        .first = disk->first,
+        .first_chain = disk->first ? disk->rows[disk->first - 1]->chain : 0,
         .head = disk->count,
         .chain = disk->count ? disk->rows[disk->count - 1]->chain : 0,
         .at = w.now * 1000,

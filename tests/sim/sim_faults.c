@@ -20,7 +20,8 @@ enum {
     TWIN = 8192,
     RESTORE_BUS = 16384,
     REPLACE_BUS = 32768,
-    FAULTS = 16
+    TRIM = 65536,
+    FAULTS = 17
 };
 
 static unsigned s_up_to(unsigned limit) { /* often nothing, sometimes much */
@@ -115,6 +116,16 @@ static void s_restore_bus(void) {
     s_exchange_store(&b->copy);
 }
 
+/* Without a word to those who are not that far yet. */
+static void s_trim(void) {
+    sim_disk_t *disk = &w.bus.disk;
+    if (!w.bus.up || w.bus.has_after || sim_below(3) || disk->first == disk->count) return;
+    SAW(trimmed);
+    w.trimmed = true;
+    disk->first += 1 + sim_below(disk->count - disk->first);
+    sim_trace("trim", SIM_NODES_MAX, disk->first, disk->count);
+}
+
 static void s_cut(sim_node_t *n) {
     if (n->cut) return;
     SAW(cut);
@@ -184,6 +195,7 @@ void sim_fault(void) {
         w.replaced = true;
         s_exchange_store(NULL);
         break;
+    case TRIM: s_trim(); break;
     default: break;
     }
 }

@@ -126,7 +126,8 @@ void sim_node_boot(sim_node_t *n) {
     n->at = db->at;
     n->place = db->place;
     n->pub_stopped = n->sub_stopped = WEFT_OK;
-    n->pub_welcomed = n->busy = n->half_open = false;
+    n->pub_welcomed = n->busy = n->half_open = n->taken = false;
+    n->began = db->began;
     n->pub_last = UINT64_MAX;
     n->resent = n->gaps = n->sub_boot = n->pub_id = n->sub_id = 0;
     n->acked = db->acked;
@@ -335,6 +336,16 @@ static void s_settle(sim_node_t *n) {
 
 /* ---- the subscribing end */
 
+/* A reader that has nothing yet stands where WELCOME has put it. */
+static void s_note_begin(sim_node_t *n) {
+    weft_sub_info_t info;
+    if (n->taken || n->db.at) return;
+    weft_subscriber_info(n->sub, w.now, &info);
+    n->began = info.position.value;
+    n->at = n->began && n->began <= w.bus.disk.count ? w.bus.disk.rows[n->began - 1] : NULL;
+    if (n->began) SAW(began_later);
+}
+
 static bool s_sub_act(sim_node_t *n) {
     weft_subscriber_action_t action;
     weft_buf_t body = {0}, filters = {0};
@@ -373,6 +384,7 @@ static void s_sub_control(sim_node_t *n, const sim_frame_t *frame) {
         weft_subscriber_welcome(n->sub, w.now, &welcome);
         if (welcome.id == n->sub_id && before == WEFT_SUBSCRIBER_GREETING) {
             n->sub_boot = welcome.boot;
+            s_note_begin(n);
             n->sub_id = 0;
         } else {
             SAW(late_reply);
@@ -455,7 +467,7 @@ static bool s_apply(sim_node_t *n) {
     if (!n->busy) {
         if (!weft_subscriber_ready(n->sub) && sim_chance(700)) return false;
         if (!weft_subscriber_take(n->sub, &n->batch)) return false;
-        n->busy = true;
+        n->busy = n->taken = true;
     }
     sim_row_t *row = sim_check_batch(n, &n->batch);
     unsigned crash = s_crash_in_transaction(n);
@@ -487,6 +499,7 @@ static bool s_apply(sim_node_t *n) {
     n->place = n->batch.next;
     if (n->batch.count || sim_chance(300)) {
         n->db.at = n->at;
+        n->db.began = n->began;
         n->db.place = n->place;
     }
     sim_trace("apply", n->index, n->place.position.value, n->batch.count);
