@@ -159,7 +159,7 @@ sim_row_t *sim_check_batch(const sim_node_t *n, const weft_batch_t *batch) {
 /* Whoever stands at a row with the same filters has seen the same. */
 void sim_check_effects(sim_node_t *n) {
     uint64_t hash = n->db.effects_hash | 1;
-    if (!n->at || n->db.began) return; /* not the same events, then */
+    if (!n->at || n->began) return; /* not the same events, then */
     if (!n->at->seen[n->set]) n->at->seen[n->set] = hash;
     RULE("prefix", n->at->seen[n->set] == hash, "n%u has seen other events up to %llu than others",
          n->index, (unsigned long long) n->at->position);
@@ -263,7 +263,7 @@ bool sim_converged(void) {
 /* Against the naive model: all rows up to where it stands, one after the other. */
 static void s_check_model(const sim_node_t *n) {
     uint64_t effects = 0, reply = 0;
-    for (uint64_t p = n->db.began + 1; n->at && p <= n->at->position; p++) {
+    for (uint64_t p = n->began + 1; n->at && p <= n->at->position; p++) {
         const sim_row_t *row = s_row(p);
         if (!w.types[row->event->type].matches[n->set]) continue;
         effects++;
