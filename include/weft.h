@@ -318,7 +318,8 @@ WEFT_API weft_err_t weft_service_transaction(weft_service_t *self, weft_transact
  * Owned by self; SQLite handle in WAL mode with synchronous=FULL. */
 WEFT_API struct sqlite3 *weft_service_db(weft_service_t *self);
 
-/* The database inside the transaction: write through it what belongs to the event. */
+/* The database inside the transaction: write through it what belongs to the event. Nothing else may
+ * commit in between: the library holds the database's commit hook and refuses. */
 WEFT_API struct sqlite3 *weft_tx_db(weft_tx_t *tx);
 /* Emit an event in this transaction: it exists if and only if the transaction commits. The event
  * being handled becomes its cause. Arguments and errors as weft_pub_send, plus WEFT_E_STORE. */

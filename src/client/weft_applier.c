@@ -40,7 +40,7 @@ struct weft_applier {
     const char *filters[WEFT_FILTERS_MAX];
     size_t filters_count;
     unsigned park_after;
-    bool in_transaction;
+    bool in_transaction, committing;
     weft_map_t *parked_subjects;
     uint64_t parked;
     uint64_t parked_now; /* in the transaction at hand */
@@ -76,6 +76,13 @@ static weft_err_t s_load_parked(weft_applier_t *self) {
     return weft_service_store_subjects(self->store, s_add_subject, self);
 }
 
+/* SQLite itself ends a transaction on some errors of the disk. A handler that goes on regardless would then
+ * write row by row, for good: between our BEGIN and our COMMIT nothing else may commit. */
+static int s_veto(void *arg) {
+    const weft_applier_t *self = arg;
+    return self->in_transaction && !self->committing;
+}
+
 weft_err_t weft_applier_new(weft_applier_t **out, weft_service_store_t *store,
                             weft_outbox_t *outbox, unsigned park_after) {
     weft_applier_t *self = calloc(1, sizeof *self);
@@ -88,6 +95,7 @@ weft_err_t weft_applier_new(weft_applier_t **out, weft_service_store_t *store,
     if (rc == WEFT_OK) rc = weft_service_store_position(store, &self->stored);
     if (rc == WEFT_OK) {
         self->lazy = self->stored;
+        sqlite3_commit_hook(store->db, s_veto, self);
         *out = self;
         self = NULL;
     }
@@ -98,6 +106,7 @@ weft_err_t weft_applier_new(weft_applier_t **out, weft_service_store_t *store,
 void weft_applier_destroy(weft_applier_t **self_p) {
     weft_applier_t *self = *self_p;
     if (!self) return;
+    sqlite3_commit_hook(self->store->db, NULL, NULL);
     weft_map_destroy(&self->parked_subjects, NULL);
     for (size_t i = 0; i < self->handlers_count; i++) free(self->handlers[i].filter);
     free(self->handlers);
@@ -149,7 +158,9 @@ static void s_rollback(weft_applier_t *self) {
 
 static weft_err_t s_commit(weft_applier_t *self) {
     WEFT_CRASH_POINT("applier.committing");
+    self->committing = true;
     weft_err_t rc = weft_db_exec(self->store->db, "COMMIT");
+    self->committing = false;
     if (rc != WEFT_OK) {
         weft_diag(WEFT_DIAG_WARN, "service.commit", "error=%s sqlite=\"%s\"", weft_err_name(rc),
                   sqlite3_errmsg(self->store->db));
@@ -219,12 +230,16 @@ static weft_err_t s_park(weft_applier_t *self, const weft_event_t *event, unsign
     return rc;
 }
 
-/* Apply one event, or set it aside if its subject is parked. */
+/* Apply one event, or set it aside if its subject is parked. WEFT_E_STORE also if the handler is content,
+ * but the transaction is gone. */
 static weft_err_t s_event(weft_applier_t *self, const weft_event_t *event) {
+    weft_err_t rc;
     if (*event->subject && weft_map_count(self->parked_subjects) &&
         weft_map_get(self->parked_subjects, event->subject, strlen(event->subject)))
-        return s_park(self, event, 0, "waits behind an earlier event of its subject");
-    return s_handle(self, event, self->filter);
+        rc = s_park(self, event, 0, "waits behind an earlier event of its subject");
+    else
+        rc = s_handle(self, event, self->filter);
+    return rc == WEFT_OK && sqlite3_get_autocommit(self->store->db) ? WEFT_E_STORE : rc;
 }
 
 /* ---- a batch */
@@ -272,10 +287,12 @@ static void s_applied(weft_applier_t *self, size_t end, const weft_resume_t *to)
     if (!self->filter) self->stored = self->lazy = *to;
 }
 
-/* Not the handler's fault: the disk is full or failing. Asked before the rollback. */
+/* Not the handler's fault: the disk is full or failing, or SQLite has ended the transaction because it
+ * was. Asked before the rollback. */
 static bool s_is_disk_trouble(weft_applier_t *self, weft_err_t rc) {
     int sql = sqlite3_errcode(self->store->db) & 0xff;
-    return rc == WEFT_E_FULL || sql == SQLITE_FULL || sql == SQLITE_IOERR;
+    return rc == WEFT_E_FULL || sql == SQLITE_FULL || sql == SQLITE_IOERR ||
+           sqlite3_get_autocommit(self->store->db);
 }
 
 /* Everything in one transaction, without savepoints. WEFT_E_HANDLER: some handler failed. */
@@ -408,7 +425,11 @@ weft_err_t weft_applier_run(weft_applier_t *self, int64_t now_ms, int64_t *again
             if (rc == WEFT_OK) continue; /* parked: on with the next one */
         }
         if (rc == WEFT_E_PARKED_FULL || rc == WEFT_E_NOMEM) return rc;
-        if (rc != WEFT_E_AGAIN) self->again_ms = now_ms + STORE_PAUSE_MS;
+        if (rc != WEFT_E_AGAIN) {
+            weft_diag(WEFT_DIAG_WARN, "service.trouble", "error=%s again_ms=%d", weft_err_name(rc),
+                      STORE_PAUSE_MS);
+            self->again_ms = now_ms + STORE_PAUSE_MS;
+        }
     }
     *again_ms = self->again_ms;
     return WEFT_E_AGAIN;
