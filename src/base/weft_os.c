@@ -119,7 +119,7 @@ weft_err_t weft_os_lock(int *out, const char *path, long *pid) {
         return held ? WEFT_E_LOCKED : WEFT_E_IO;
     }
     int size = snprintf(text, sizeof text, "%ld\n", (long) getpid());
-    if (ftruncate(fd, 0) != 0 || pwrite(fd, text, (size_t) size, 0) != size) {
+    if (pwrite(fd, text, (size_t) size, 0) != size || ftruncate(fd, size) != 0) {
         int keep =
             errno; /* a full disk must not keep a service from starting: the pid is for people */
         if (keep != ENOSPC && keep != EDQUOT) {

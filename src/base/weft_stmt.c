@@ -66,9 +66,26 @@ weft_err_t weft_db_open(sqlite3 **out, const char *path, weft_db_mode_t mode, bo
     return WEFT_OK;
 }
 
+/* Write a page as it is, so that the WAL begins anew: an old one that comes back under its name, after
+ * its deletion has not reached the disk, may be shorter than what was read from it. */
+static weft_err_t s_begin_wal(sqlite3 *db) {
+    weft_stmt_t st;
+    char sql[64];
+    int64_t version = 0;
+    weft_err_t rc = weft_stmt_prepare(&st, db, "PRAGMA user_version");
+    if (rc != WEFT_OK) return rc;
+    if (weft_stmt_row(&st)) version = weft_stmt_int(&st, 0);
+    rc = weft_stmt_done(&st);
+    weft_stmt_free(&st);
+    snprintf(sql, sizeof sql, "PRAGMA user_version=%lld", (long long) version);
+    return rc == WEFT_OK ? weft_db_exec(db, sql) : rc;
+}
+
 weft_err_t weft_db_secure(sqlite3 *db) {
-    int sql = sqlite3_wal_checkpoint_v2(db, NULL, SQLITE_CHECKPOINT_PASSIVE, NULL, NULL);
+    int frames = 0;
+    int sql = sqlite3_wal_checkpoint_v2(db, NULL, SQLITE_CHECKPOINT_PASSIVE, &frames, NULL);
     weft_err_t rc = weft_db_error(db, sql);
+    if (rc == WEFT_OK && frames > 0) rc = s_begin_wal(db);
     return rc == WEFT_E_FULL || rc == WEFT_E_LOCKED ? WEFT_OK : rc;
 }
 
