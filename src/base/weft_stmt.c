@@ -18,6 +18,8 @@ weft_err_t weft_db_error(sqlite3 *db, int rc) {
     case SQLITE_LOCKED: return WEFT_E_LOCKED;
     case SQLITE_IOERR:
     case SQLITE_CANTOPEN: {
+        /* after a failed sync nobody knows what reached the disk, whatever the cause */
+        if (rc == SQLITE_IOERR_FSYNC || rc == SQLITE_IOERR_DIR_FSYNC) return WEFT_E_STORE;
         /* a full disk shows as an I/O error where SQLite extends the -shm file or opens a journal */
         int cause = db ? sqlite3_system_errno(db) : 0;
         return cause == ENOSPC || cause == EDQUOT ? WEFT_E_FULL : WEFT_E_STORE;

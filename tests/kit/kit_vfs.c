@@ -77,6 +77,10 @@ static bool s_may_hit(unsigned call) {
     }
 }
 
+static bool s_is_full(void) {
+    return s.fault == KIT_FAULT_FULL || s.fault == KIT_FAULT_SHORT;
+}
+
 /* True: this call fails. */
 static bool s_fails(unsigned call, const char *verb, const char *name) {
     if (!s_may_hit(call)) return false;
@@ -87,13 +91,10 @@ static bool s_fails(unsigned call, const char *verb, const char *name) {
         snprintf(s.hit, sizeof s.hit, "%s %s", verb, slash ? slash + 1 : "a temporary file");
     }
     s.reached = true;
-    s.last_errno = s.fault == KIT_FAULT_FULL || s.fault == KIT_FAULT_SHORT ? ENOSPC : EIO;
+    s.last_errno = s_is_full() ? ENOSPC : EIO;
+    if (s.fault == KIT_FAULT_SYNC && kit_below(&s.seed, 2))
+        s.last_errno = ENOSPC; /* seen on disks */
     return true;
-}
-
-/* The code of a failed call that needs room. */
-static int s_room_code(int code) {
-    return s.last_errno == ENOSPC ? SQLITE_FULL : code;
 }
 
 void kit_vfs_fault(kit_fault_t fault, unsigned nth, bool for_good) {
@@ -101,6 +102,7 @@ void kit_vfs_fault(kit_fault_t fault, unsigned nth, bool for_good) {
     s.left = nth;
     s.for_good = for_good || fault == KIT_FAULT_CRASH;
     s.reached = false;
+    s.seed = nth;
     s.hit[0] = '\0';
 }
 
@@ -299,7 +301,6 @@ void kit_vfs_reset(void) {
         s_free_if_unused(&s.nodes[i]);
     }
     kit_vfs_heal();
-    s.seed = 1;
 }
 
 /* ---- files */
@@ -336,7 +337,7 @@ static int s_write(sqlite3_file *base, const void *bytes, int size, sqlite3_int6
     }
     if (!dead && (s.fault == KIT_FAULT_SHORT || s.fault == KIT_FAULT_CRASH))
         s_change(node, (size_t) at, bytes, (size_t) size / 2);
-    return s_room_code(SQLITE_IOERR_WRITE);
+    return s_is_full() ? SQLITE_FULL : SQLITE_IOERR_WRITE;
 }
 
 static int s_truncate(sqlite3_file *base, sqlite3_int64 size) {
@@ -416,7 +417,7 @@ static int s_shm_map(sqlite3_file *base, int region, int size, int extend, void 
     *out = NULL;
     assert_true(region < REGIONS_MAX && size == REGION_BYTES);
     if (s_fails(extend ? IS_ROOM : IS_READ, "map", node->name))
-        return s.last_errno == ENOSPC ? SQLITE_IOERR_SHMSIZE : SQLITE_IOERR_SHMMAP;
+        return s_is_full() ? SQLITE_IOERR_SHMSIZE : SQLITE_IOERR_SHMMAP;
     if (!file->uses_shm) node->shm_users++;
     file->uses_shm = true;
     if (!node->regions[region] && extend) {

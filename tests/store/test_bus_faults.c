@@ -86,9 +86,9 @@ static weft_err_t s_append(unsigned batch) {
 }
 
 /* An append that failed. True: it passes, and the batch may be tried again. */
-static bool s_failed(weft_err_t rc) {
+static bool s_failed(weft_err_t rc, bool may_pass) {
     assert_rc(weft_store_trouble(w.f.store), rc);
-    if (rc == WEFT_E_FULL) return true;
+    if (rc == WEFT_E_FULL && may_pass) return true;
     assert_rc(rc, WEFT_E_STORE);
     assert_rc(s_append(0), WEFT_E_STORE); /* closed until a restart, whatever the disk does then */
     assert_rc(weft_store_retry(w.f.store), WEFT_E_STORE);
@@ -122,11 +122,12 @@ static void s_read(void) {
 }
 
 /* True: all batches are acknowledged. */
-static bool s_work(bool room_comes_back) {
+static bool s_work(kit_fault_t fault, bool for_good) {
+    bool room_comes_back = !for_good;
     bool done = s_open();
     for (unsigned batch = 0; done && batch < BATCHES; batch++) {
         weft_err_t rc = s_append(batch);
-        if (rc != WEFT_OK && s_failed(rc)) {
+        if (rc != WEFT_OK && s_failed(rc, fault == KIT_FAULT_FULL || fault == KIT_FAULT_SHORT)) {
             if (room_comes_back) kit_vfs_heal();
             if (batch % 2) assert_rc(weft_store_retry(w.f.store), room_comes_back ? WEFT_OK : rc);
             rc = s_append(batch);
@@ -181,7 +182,7 @@ static unsigned s_each(kit_fault_t fault, bool for_good) {
         assert_true(nth < NTH_MAX);
         s_begin();
         kit_vfs_fault(fault, nth, for_good);
-        bool done = s_work(!for_good && (fault == KIT_FAULT_FULL || fault == KIT_FAULT_SHORT));
+        bool done = s_work(fault, for_good);
         bool reached = kit_vfs_reached();
         if (!reached) assert_true(done);
         kit_vfs_heal();
@@ -226,7 +227,7 @@ static void power_is_lost_at_each_call(void **state) {
         for (unsigned fate = 0; fate < 6; fate++) {
             s_begin();
             kit_vfs_fault(KIT_FAULT_CRASH, nth, true);
-            s_work(false);
+            s_work(KIT_FAULT_CRASH, true);
             reached = kit_vfs_reached();
             kit_vfs_heal();
             kit_vfs_power_loss(6 * nth + fate);
