@@ -1,0 +1,82 @@
+#!/usr/bin/env python3
+"""weft check as a process: whole stores, damaged ones, beside a running bus, wrong use."""
+import json
+import os
+import sqlite3
+import subprocess
+
+from bus_client import SLOW, Bus, Peer, main, store
+
+WEFT = os.path.join(os.environ["WEFT_BIN_DIR"], "weft")
+
+
+def check(*arguments):
+    done = subprocess.run([WEFT, "check", *arguments], capture_output=True, text=True,
+                          timeout=30 * SLOW, check=False)
+    return done.returncode, done.stdout, done.stderr
+
+
+def filled(name, count=200):
+    bus = Bus(store(name))
+    peer = Peer(bus)
+    for n in range(count):
+        peer.emit(b"a.odd" if n % 2 else b"a.even", n)
+    peer.wait_ack(count)
+    return bus, peer
+
+
+def damaged(name, sql, *words, position=0):
+    bus, peer = filled(name, 50)
+    peer.close()
+    bus.stop()
+    assert check(store(name))[0] == 0
+    db = sqlite3.connect(store(name + "/log.db"))
+    db.execute(sql)
+    db.commit()
+    db.close()
+    status, out, errors = check(store(name), "--json")
+    told = json.loads(out)
+    assert status == 1 and not told["whole"] and told["error"] == "CORRUPT", (out, errors)
+    assert told["position"] == position, out
+    for word in words:
+        assert word in told["reason"] and word in errors, (word, out, errors)
+    assert len(errors.splitlines()) == 1
+
+
+def test_whole_store_also_while_a_bus_holds_it():
+    bus, peer = filled("whole")
+    status, out, errors = check(store("whole"))
+    assert status == 0 and errors == "" and "rows 1 to 200" in out, (out, errors)
+    peer.emit(b"b.new", "the check has taken no lock")
+    peer.wait_ack(201)
+    peer.close()
+    bus.stop()
+    status, out, _ = check(store("whole"), "--json")
+    told = json.loads(out)
+    assert status == 0 and told["whole"] and told["rows"] == 201 and told["types"] == 3, out
+    assert told["origins"] == 1 and told["first"] == 1 and told["head"] == 201
+
+
+def test_damage_is_named():
+    damaged("event", "UPDATE events SET event = zeroblob(60) WHERE position = 20",
+            "row 20 is damaged", position=20)
+    damaged("gap", "DELETE FROM events WHERE position = 7", "row 7 is damaged", "missing", position=7)
+    damaged("type", "UPDATE types SET name = 'a.evil' WHERE id = 2", "is damaged", position=2)
+    damaged("lost-type", "UPDATE events SET type = 9 WHERE position = 30", "type is unknown",
+            position=30)
+    damaged("origin", "UPDATE origins SET last = last + 1", "source_seq 51")
+    damaged("origin-chain", "UPDATE origins SET chain = chain + 1", "another chain")
+    damaged("no-origin", "DELETE FROM origins", "not among the origins")
+    damaged("spare-type", "INSERT INTO types VALUES (3, 'c.d')", "type 3 has no row")
+
+
+def test_wrong_use():
+    for arguments in ((), ("/nonexistent",), (store("x"), "y"), ("--never",)):
+        status, out, errors = check(*arguments)
+        assert status == 2 and out == "" and len(errors.splitlines()) == 1, (arguments, errors)
+    status, out, errors = check("--help")
+    assert status == 0 and "DIR" in out and errors == ""
+
+
+if __name__ == "__main__":
+    main(globals())
