@@ -260,18 +260,20 @@ typedef struct weft_service weft_service_t;
 typedef struct weft_tx weft_tx_t;
 struct sqlite3;
 
-/* One more command-line option of a service: "--NAME VALUE". */
+/* One more command-line option of a service: "--NAME VALUE", or a flag "--NAME". */
 typedef struct {
     const char *name;   /* without the dashes */
-    const char *value;  /* word for the value in --help, "HOST:PORT" */
+    const char *value;  /* word for the value in --help, "HOST:PORT"; NULL: a flag */
     const char *help;   /* one line; the default is added to it */
     const char *preset; /* default value, may be NULL */
-    const char **out;   /* out: the value given or the default; lives as long as argv */
+    const char **
+        out; /* out: the value given or the default; lives as long as argv. A flag: not NULL if given */
 } weft_option_t;
 
 /* Make a service: parse argv, open (or create) and lock its database DIR/NAME.db.
  * Options every service has: --bus ENDPOINT (default $WEFT_BUS or tcp://127.0.0.1:7600), --data DIR
- * (default .), --filter-from start|now, --park-after N, --help, --version.
+ * (default .), --filter-from start|now, --park-after N, --adopt-log now|start|POSITION, --new-origin,
+ * --help, --version.
  * The service takes SIGINT and SIGTERM while it runs.
  * Returns WEFT_OK, WEFT_E_HELP, WEFT_E_USAGE (reason on stderr), WEFT_E_LOCKED, WEFT_E_SCHEMA,
  *         WEFT_E_STORE, WEFT_E_IO, WEFT_E_NOMEM; the cause has been written by weft_diag. */
@@ -300,7 +302,8 @@ WEFT_API weft_err_t weft_service_on(weft_service_t *self, const char *filter, we
 
 /* Serve until SIGINT, SIGTERM or weft_service_stop. Prints one line "ready service=NAME …" on
  * stdout when it serves. Works while the bus is down and goes on when it comes back.
- * Returns WEFT_OK after a clean stop, WEFT_E_NEW_FILTER, or the code that stopped it. */
+ * Returns WEFT_OK after a clean stop, WEFT_E_NEW_FILTER, or the code that stopped it: that of weft_sub_recv,
+ * WEFT_E_TWIN, WEFT_E_BUS_LOST; weft_diag has said what happened and how to go on. */
 WEFT_API weft_err_t weft_service_run(weft_service_t *self);
 /* End weft_service_run with rc after the work in hand. From a callback on the service's thread. */
 WEFT_API void weft_service_stop(weft_service_t *self, weft_err_t rc);

@@ -455,6 +455,20 @@ weft_err_t weft_applier_flush(weft_applier_t *self) {
     return rc;
 }
 
+weft_err_t weft_applier_adopt(weft_applier_t *self, const weft_resume_t *to) {
+    WEFT_ASSERT(!self->busy);
+    weft_err_t rc = s_begin(self);
+    if (rc != WEFT_OK) return rc;
+    rc = weft_service_store_adopt(self->store, to);
+    if (rc != WEFT_OK) {
+        s_rollback(self);
+        return rc;
+    }
+    rc = s_commit(self);
+    if (rc == WEFT_OK) self->stored = self->lazy = *to;
+    return rc;
+}
+
 /* ---- parked events */
 
 static weft_err_t s_parked_event(const weft_parked_t *parked, weft_event_t *event, char **source) {

@@ -38,6 +38,10 @@ void weft_applier_tick(weft_applier_t *self, int64_t now_ms);
 /* The same, at once, if it has moved. */
 weft_err_t weft_applier_flush(weft_applier_t *self);
 
+/* Put the position somewhere else, because the user said so; no batch may be open. As
+ * weft_service_store_adopt. */
+weft_err_t weft_applier_adopt(weft_applier_t *self, const weft_resume_t *to);
+
 /* See weft_service_transaction and weft_service_retry_parked. */
 weft_err_t weft_applier_transaction(weft_applier_t *self, weft_transaction_fn fn, void *arg);
 weft_err_t weft_applier_retry(weft_applier_t *self, const char *subject, uint64_t *done);

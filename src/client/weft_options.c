@@ -9,7 +9,8 @@
 static void s_print_options(const weft_option_t *options, size_t count) {
     for (size_t i = 0; i < count; i++) {
         char head[64];
-        snprintf(head, sizeof head, "--%s %s", options[i].name, options[i].value);
+        snprintf(head, sizeof head, "--%s%s%s", options[i].name, options[i].value ? " " : "",
+                 options[i].value ? options[i].value : "");
         printf("  %-26s %s", head, options[i].help);
         if (options[i].preset && *options[i].preset) printf(" (default %s)", options[i].preset);
         printf("\n");
@@ -53,7 +54,11 @@ weft_err_t weft_options_parse(const char *program, const char *about, int argc, 
         const weft_option_t *option = s_find(more, more_count, arg + 2, size);
         if (!option) option = s_find(options, options_count, arg + 2, size);
         if (!option) return s_usage(program, "unknown option", arg);
-        if (arg[2 + size] == '=')
+        bool equals = arg[2 + size] == '=';
+        if (!option->value && equals) return s_usage(program, "no value is wanted in", arg);
+        if (!option->value)
+            *option->out = arg; /* a flag */
+        else if (equals)
             *option->out = arg + 2 + size + 1;
         else if (i + 1 < argc)
             *option->out = argv[++i];

@@ -1,4 +1,4 @@
-/* weft_options: "--name value" and "--name=value", one table for parsing and for --help. */
+/* weft_options: "--name value" and "--name=value", flags "--name"; one table for parsing and for --help. */
 #ifndef WEFT_OPTIONS_H
 #define WEFT_OPTIONS_H
 

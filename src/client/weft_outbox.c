@@ -11,18 +11,21 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define SETTLE_ROWS 10000u /* deleted in one transaction: keeps the loop's pauses short */
+#define RENEW_STEP_MS 20
+#define RENEW_WAIT_MS 10000 /* without a word from the bus */
+#define SETTLE_ROWS 10000u  /* deleted in one transaction: keeps the loop's pauses short */
 
 struct weft_outbox {
     sqlite3 *db;
     weft_relay_t *relay;
     weft_uuid_t origin;
-    char *source;
-    uint64_t highest; /* committed */
-    uint64_t added;   /* in the transaction at hand; 0: nothing */
+    char *source, *bus;
+    void *zmq_context; /* not owned; may be NULL */
+    uint64_t highest;  /* committed */
+    uint64_t added;    /* in the transaction at hand; 0: nothing */
     uint64_t oldest;
     uint64_t settled; /* acked as it stands in the database */
-    weft_stmt_t insert, read, settle, prune;
+    weft_stmt_t insert, read, settle, prune, drop;
     uint64_t reading; /* sequence that read stands on; rows come in order */
     weft_buf_t event;
     char type[WEFT_TYPE_BYTES_MAX + 1];
@@ -100,6 +103,8 @@ static weft_err_t s_prepare(weft_outbox_t *self) {
                                "UPDATE weft_acked SET acked = ?, chain = ?, log = ?");
     if (rc == WEFT_OK)
         rc = weft_stmt_prepare(&self->prune, self->db, "DELETE FROM weft_outbox WHERE seq <= ?");
+    if (rc == WEFT_OK)
+        rc = weft_stmt_prepare(&self->drop, self->db, "DELETE FROM weft_outbox WHERE seq = ?");
     return rc;
 }
 
@@ -134,17 +139,26 @@ static weft_err_t s_load(weft_outbox_t *self, weft_relay_config_t *config) {
     return end != WEFT_OK ? end : rc;
 }
 
+static weft_err_t s_open_relay(weft_outbox_t *self, weft_relay_t **relay) {
+    weft_relay_config_t config = {.bus = self->bus,
+                                  .name = self->source,
+                                  .zmq_context = self->zmq_context,
+                                  .read = s_read,
+                                  .arg = self};
+    weft_err_t rc = s_load(self, &config);
+    return rc == WEFT_OK ? weft_relay_new(relay, &config) : rc;
+}
+
 weft_err_t weft_outbox_new(weft_outbox_t **out, sqlite3 *db, const char *source, const char *bus,
                            void *zmq_context) {
     weft_outbox_t *self = calloc(1, sizeof *self);
     if (!self) return WEFT_E_NOMEM;
-    weft_relay_config_t config = {
-        .bus = bus, .name = source, .zmq_context = zmq_context, .read = s_read, .arg = self};
     self->db = db;
+    self->zmq_context = zmq_context;
     self->source = strdup(source);
-    weft_err_t rc = self->source ? s_prepare(self) : WEFT_E_NOMEM;
-    if (rc == WEFT_OK) rc = s_load(self, &config);
-    if (rc == WEFT_OK) rc = weft_relay_new(&self->relay, &config);
+    self->bus = strdup(bus);
+    weft_err_t rc = self->source && self->bus ? s_prepare(self) : WEFT_E_NOMEM;
+    if (rc == WEFT_OK) rc = s_open_relay(self, &self->relay);
     if (rc == WEFT_OK) {
         *out = self;
         self = NULL;
@@ -161,8 +175,10 @@ void weft_outbox_destroy(weft_outbox_t **self_p) {
     weft_stmt_free(&self->read);
     weft_stmt_free(&self->settle);
     weft_stmt_free(&self->prune);
+    weft_stmt_free(&self->drop);
     weft_buf_free(&self->event);
     free(self->source);
+    free(self->bus);
     free(self);
     *self_p = NULL;
 }
@@ -262,6 +278,118 @@ weft_err_t weft_outbox_settle(weft_outbox_t *self, bool *more) {
         weft_relay_pruned(self->relay, self->oldest);
     }
     *more = self->oldest <= acked;
+    return WEFT_OK;
+}
+
+/* ---- a new origin */
+
+/* Drop the row if the event of the log is the same. */
+static weft_err_t s_drop_if_same(weft_outbox_t *self, const weft_event_t *event) {
+    weft_relay_event_t own;
+    uint64_t sequence = event->sequence.value;
+    if (memcmp(&event->origin, &self->origin, sizeof self->origin) != 0 || sequence > self->highest)
+        return WEFT_OK;
+    weft_stmt_bind_bits(&self->read, 1, sequence);
+    bool same = weft_stmt_row(&self->read) && weft_stmt_bits(&self->read, 6) == sequence &&
+                s_build(self, sequence, &own) && own.size == event->raw_size &&
+                memcmp(own.event, event->raw, own.size) == 0 &&
+                strcmp(self->type, event->type) == 0;
+    weft_err_t rc = weft_stmt_done(&self->read);
+    if (rc != WEFT_OK || !same) return rc;
+    weft_stmt_bind_bits(&self->drop, 1, sequence);
+    return weft_stmt_run(&self->drop);
+}
+
+/* Go through the log up to its head as it is now and drop what it has. */
+static weft_err_t s_drop_stored(weft_outbox_t *self) {
+    weft_sub_t *sub = NULL;
+    weft_sub_config_t config;
+    weft_sub_config_init(&config);
+    config.bus = self->bus;
+    config.name = self->source;
+    config.zmq_context = self->zmq_context;
+    weft_err_t rc = weft_sub_new(&sub, &config);
+    uint64_t head = UINT64_MAX, at = 0;
+    int64_t end_ms = weft_os_monotonic_ms() + RENEW_WAIT_MS;
+    while (rc == WEFT_OK && at < head) {
+        weft_batch_t batch = {0};
+        weft_sub_info_t info;
+        rc = weft_sub_recv(sub, RENEW_STEP_MS, &batch);
+        if (rc == WEFT_OK) end_ms = weft_os_monotonic_ms() + RENEW_WAIT_MS;
+        if (rc == WEFT_E_TIMEOUT)
+            rc = weft_os_monotonic_ms() < end_ms ? WEFT_OK : WEFT_E_UNREACHABLE;
+        for (size_t i = 0; rc == WEFT_OK && i < batch.count; i++)
+            rc = s_drop_if_same(self, &batch.events[i]);
+        weft_sub_info(sub, &info);
+        if (info.connected && head == UINT64_MAX) head = info.head.value;
+        at = info.position.value;
+    }
+    weft_sub_destroy(&sub);
+    return rc;
+}
+
+/* Rows get the sequences 1, 2, 3 … in their order. */
+static weft_err_t s_number_anew(weft_outbox_t *self, uint64_t *count) {
+    weft_stmt_t next, move;
+    weft_err_t rc = weft_stmt_prepare(&next, self->db,
+                                      "SELECT min(seq) FROM weft_outbox WHERE seq > ?");
+    if (rc != WEFT_OK) return rc;
+    rc = weft_stmt_prepare(&move, self->db, "UPDATE weft_outbox SET seq = ? WHERE seq = ?");
+    while (rc == WEFT_OK) {
+        weft_stmt_bind_bits(&next, 1, *count);
+        bool there = weft_stmt_row(&next) && !weft_stmt_is_null(&next, 0);
+        uint64_t from = there ? weft_stmt_bits(&next, 0) : 0;
+        rc = weft_stmt_done(&next);
+        if (rc != WEFT_OK || !there) break;
+        weft_stmt_bind_bits(&move, 1, ++*count);
+        weft_stmt_bind_bits(&move, 2, from);
+        rc = weft_stmt_run(&move);
+    }
+    weft_stmt_free(&next);
+    weft_stmt_free(&move);
+    return rc;
+}
+
+static weft_err_t s_put_origin(weft_outbox_t *self, uint64_t highest) {
+    char rest[160];
+    weft_stmt_t stmt;
+    weft_uuid_t origin;
+    weft_os_uuid(&origin);
+    weft_err_t rc = weft_stmt_prepare(&stmt, self->db,
+                                      "UPDATE weft_meta SET value = ? WHERE key = 'origin'");
+    if (rc != WEFT_OK) return rc;
+    weft_stmt_bind_blob(&stmt, 1, origin.bytes, sizeof origin.bytes);
+    rc = weft_stmt_run(&stmt);
+    weft_stmt_free(&stmt);
+    snprintf(rest, sizeof rest,
+             "UPDATE weft_acked SET acked = 0, chain = 0, log = zeroblob(16);"
+             "UPDATE sqlite_sequence SET seq = %llu WHERE name = 'weft_outbox'",
+             (unsigned long long) highest);
+    return rc == WEFT_OK ? weft_db_exec(self->db, rest) : rc;
+}
+
+weft_err_t weft_outbox_renew(weft_outbox_t *self, uint64_t *sent) {
+    weft_relay_t *relay = NULL;
+    uint64_t acked = weft_publisher_acked(weft_relay_publisher(self->relay));
+    if (acked < self->settled) acked = self->settled; /* by a log that has lost it */
+    *sent = 0;
+    s_end_read(self);
+    weft_err_t rc = weft_db_exec(self->db, "BEGIN IMMEDIATE");
+    if (rc != WEFT_OK) return rc;
+    weft_stmt_bind_bits(&self->prune, 1, acked);
+    rc = weft_stmt_run(&self->prune);
+    if (rc == WEFT_OK && self->highest > acked) rc = s_drop_stored(self);
+    if (rc == WEFT_OK) rc = s_number_anew(self, sent);
+    if (rc == WEFT_OK) rc = s_put_origin(self, *sent);
+    if (rc == WEFT_OK) rc = weft_db_exec(self->db, "COMMIT");
+    if (rc != WEFT_OK) {
+        (void) weft_db_exec(self->db, "ROLLBACK"); /* fails only if SQLite has rolled back itself */
+        return rc;
+    }
+    rc = s_open_relay(self, &relay);
+    if (rc != WEFT_OK) return rc;
+    weft_relay_destroy(&self->relay);
+    self->relay = relay;
     return WEFT_OK;
 }
 

@@ -34,6 +34,11 @@ bool weft_outbox_linked(const weft_outbox_t *self); /* the bus has been greeted 
 /* Write down what is acknowledged and delete it, some rows at a time; more out: call again soon.
  * Outside a transaction. */
 weft_err_t weft_outbox_settle(weft_outbox_t *self, bool *more);
+/* Go on as a new origin, because the user said so: events that no log has acknowledged get new
+ * sequences from 1 on; those of them that the bus' log holds already, byte for byte, are dropped.
+ * Reads the log and blocks meanwhile. The descriptor changes. sent out: events that will be sent.
+ * WEFT_OK, or why not: nothing has changed then. */
+weft_err_t weft_outbox_renew(weft_outbox_t *self, uint64_t *sent);
 uint64_t weft_outbox_depth(const weft_outbox_t *self); /* not acknowledged */
 const weft_uuid_t *weft_outbox_origin(const weft_outbox_t *self);
 weft_err_t weft_outbox_stopped(const weft_outbox_t *self);

@@ -7,6 +7,7 @@
 #include "weft_options.h"
 #include "weft_os.h"
 #include "weft_outbox.h"
+#include "weft_refusal.h"
 #include "weft_service_store.h"
 #include "weft_sub_end.h"
 
@@ -41,6 +42,8 @@ struct weft_service {
     weft_applier_t *applier;
     weft_sub_t *sub;
     const char *bus, *data, *filter_from, *park_after;
+    const char *adopt_log, *new_origin; /* NULL: not said, or done */
+    bool adopting;                      /* the next place is the user's, not the database's */
     const char
         *backfill; /* filter that is brought up to date now; NULL: the service's own stream */
     weft_position_t limit; /* its end */
@@ -72,6 +75,11 @@ static weft_err_t s_parse(weft_service_t *self, int argc, char **argv, const wef
         {"filter-from", "start|now", "what a filter that is new on an old database gets", NULL,
          &self->filter_from},
         {"park-after", "N", "attempts before a failing event is parked", "5", &self->park_after},
+        {"adopt-log", "now|start|N",
+         "if the log refuses this database's position: go on after that one", NULL,
+         &self->adopt_log},
+        {"new-origin", NULL, "if the log refuses this database's events: send on as a new origin",
+         NULL, &self->new_origin},
     };
     weft_err_t rc = weft_options_parse(self->name, "A weft service.", argc, argv, own,
                                        sizeof own / sizeof *own, more, more_count);
@@ -85,6 +93,13 @@ static weft_err_t s_parse(weft_service_t *self, int argc, char **argv, const wef
         strcmp(self->filter_from, "now") != 0) {
         fprintf(stderr, "%s: --filter-from '%s': want start or now\n", self->name,
                 self->filter_from);
+        return WEFT_E_USAGE;
+    }
+    if (self->adopt_log && strcmp(self->adopt_log, "start") != 0 &&
+        strcmp(self->adopt_log, "now") != 0 &&
+        !weft_options_number(self->adopt_log, 0, INT64_MAX, &number)) {
+        fprintf(stderr, "%s: --adopt-log '%s': want now, start or a position\n", self->name,
+                self->adopt_log);
         return WEFT_E_USAGE;
     }
     if (!weft_options_number(self->park_after, 1, 1000000, &number)) {
@@ -336,6 +351,7 @@ static int s_on_again(zloop_t *loop, int id, void *arg) {
 }
 
 static weft_err_t s_next_stream(weft_service_t *self);
+static weft_err_t s_adopt(weft_service_t *self);
 
 /* Run the batch at hand to its end. False: it waits, or the service stops. */
 static bool s_apply(weft_service_t *self) {
@@ -378,18 +394,42 @@ static void s_tell_joined(weft_service_t *self) {
     self->told_catch_up = info.applied_catch_up;
 }
 
+/* The place that the user wants becomes the database's. With a batch in hand it does so when that is
+ * applied. False: it cannot be, and the service stops. */
+static bool s_adopted(weft_service_t *self, bool batch) {
+    weft_resume_t at;
+    bool known = weft_sub_began(self->sub, &at);
+    if (!known && !batch) return true; /* the bus has not said yet */
+    self->adopting = false;
+    weft_err_t rc = known ? weft_applier_adopt(self->applier, &at) : WEFT_OK;
+    if (rc == WEFT_OK) return true;
+    weft_diag(WEFT_DIAG_ERROR, "service.stop", "name=%s error=%s text=\"cannot adopt the log\"",
+              self->name, weft_err_name(rc));
+    weft_service_stop(self, rc);
+    return false;
+}
+
+/* The subscriber has stopped. */
+static void s_refused(weft_service_t *self, weft_err_t rc) {
+    bool adopt = self->adopt_log && weft_refusal_of_place(rc);
+    weft_refusal_tell(self->name, self->store.path, rc, adopt ? self->adopt_log : NULL);
+    if (adopt) rc = s_adopt(self);
+    if (rc != WEFT_OK) weft_service_stop(self, rc);
+}
+
 static void s_work(weft_service_t *self) {
     int64_t end_ms = weft_os_monotonic_ms() + SLICE_MS;
     while (!self->stopping && !self->again_timer) {
         if (weft_applier_busy(self->applier) && !s_apply(self)) return;
         weft_batch_t batch;
         weft_err_t rc = weft_sub_recv(self->sub, 0, &batch);
+        if (self->adopting && !s_adopted(self, rc == WEFT_OK)) return;
         if (rc == WEFT_E_TIMEOUT) {
             s_tell_joined(self);
             return;
         }
-        if (rc != WEFT_OK) { /* told by the subscriber */
-            weft_service_stop(self, rc);
+        if (rc != WEFT_OK) {
+            s_refused(self, rc);
             return;
         }
         weft_applier_begin(self->applier, &batch, self->backfill, self->limit);
@@ -418,13 +458,43 @@ static int s_on_work(zloop_t *loop, zmq_pollitem_t *item, void *arg) {
     return s_goes_on(self);
 }
 
+static void s_check_origin(weft_service_t *self);
+
+static weft_err_t s_poll(weft_service_t *self, int fd, zloop_fn *fn) {
+    zmq_pollitem_t item = {.fd = fd, .events = ZMQ_POLLIN};
+    return zloop_poller(self->loop, &item, fn, self) == 0 ? WEFT_OK : WEFT_E_NOMEM;
+}
+
 static int s_on_outbox(zloop_t *loop, zmq_pollitem_t *item, void *arg) {
     weft_service_t *self = arg;
     (void) loop;
     (void) item;
-    (void) weft_outbox_step(
-        self->outbox); /* a stop shows in weft_service_info; the rest goes on (P4) */
+    (void) weft_outbox_step(self->outbox); /* s_check_origin looks whether it has stopped */
+    s_check_origin(self);
     return s_goes_on(self);
+}
+
+/* The log refuses this origin: go on as a new one if the user said so. Other stops of the publisher show
+ * in weft_service_info, and the rest goes on (P4). */
+static void s_check_origin(weft_service_t *self) {
+    weft_err_t rc = weft_outbox_stopped(self->outbox);
+    uint64_t sent;
+    if (self->stopping || !weft_refusal_of_origin(rc)) return;
+    weft_refusal_tell(self->name, self->store.path, rc, self->new_origin);
+    if (self->new_origin) {
+        self->new_origin = NULL;
+        zmq_pollitem_t item = {.fd = weft_outbox_fd(self->outbox)};
+        zloop_poller_end(self->loop, &item);
+        rc = weft_outbox_renew(self->outbox, &sent);
+        if (rc == WEFT_OK) rc = s_poll(self, weft_outbox_fd(self->outbox), s_on_outbox);
+        if (rc == WEFT_OK)
+            weft_diag(WEFT_DIAG_INFO, "service.new_origin", "name=%s events_to_send=%llu",
+                      self->name, (unsigned long long) sent);
+    }
+    if (rc == WEFT_OK) return;
+    weft_diag(WEFT_DIAG_ERROR, "service.stop", "name=%s error=%s text=\"%s\"", self->name,
+              weft_err_name(rc), weft_err_text(rc));
+    weft_service_stop(self, rc);
 }
 
 /* ---- filters and streams (S7) */
@@ -460,6 +530,15 @@ static weft_err_t s_check_filters(weft_service_t *self) {
     return rc;
 }
 
+static weft_err_t s_subscribe(weft_service_t *self, weft_sub_config_t *config) {
+    config->bus = self->bus;
+    config->name = self->name;
+    config->zmq_context = self->context;
+    weft_err_t rc = weft_sub_new(&self->sub, config);
+    if (rc == WEFT_OK) s_poll_sub(self, true);
+    return rc;
+}
+
 /* Subscribe to what comes next: an added filter that is behind, or in the end all filters. */
 static weft_err_t s_next_stream(weft_service_t *self) {
     size_t count;
@@ -489,13 +568,28 @@ static weft_err_t s_next_stream(weft_service_t *self) {
     }
     config.filters = self->backfill ? &self->backfill : filters;
     config.filters_count = self->backfill ? 1 : count;
-    config.bus = self->bus;
-    config.name = self->name;
     config.start = WEFT_START_RESUME;
-    config.zmq_context = self->context;
-    rc = weft_sub_new(&self->sub, &config);
-    if (rc == WEFT_OK) s_poll_sub(self, true);
-    return rc;
+    return s_subscribe(self, &config);
+}
+
+/* All filters from where the user wants, not from where the database stands. */
+static weft_err_t s_adopt(weft_service_t *self) {
+    weft_sub_config_t config;
+    weft_sub_config_init(&config);
+    config.filters = weft_applier_filters(self->applier, &config.filters_count);
+    config.start = WEFT_START_POSITION;
+    if (strcmp(self->adopt_log, "now") == 0)
+        config.start = WEFT_START_NOW;
+    else if (strcmp(self->adopt_log, "start") == 0)
+        config.start = WEFT_START_BEGINNING;
+    else
+        (void) weft_options_number(self->adopt_log, 0, INT64_MAX, &config.resume.position.value);
+    self->adopt_log = NULL; /* once: what is refused then stops the service */
+    self->adopting = true;
+    self->backfill = NULL;
+    s_poll_sub(self, false);
+    weft_sub_destroy(&self->sub);
+    return s_subscribe(self, &config);
 }
 
 /* ---- upkeep */
@@ -530,6 +624,7 @@ static int s_on_tick(zloop_t *loop, int id, void *arg) {
     (void) loop;
     (void) id;
     weft_applier_tick(self->applier, now);
+    s_check_origin(self);
     if (now >= self->report_at_ms) s_report(self, now);
     return s_goes_on(self);
 }
@@ -553,11 +648,6 @@ static int s_on_signal(zloop_t *loop, zmq_pollitem_t *item, void *arg) {
 }
 
 /* ---- running */
-
-static weft_err_t s_poll(weft_service_t *self, int fd, zloop_fn *fn) {
-    zmq_pollitem_t item = {.fd = fd, .events = ZMQ_POLLIN};
-    return zloop_poller(self->loop, &item, fn, self) == 0 ? WEFT_OK : WEFT_E_NOMEM;
-}
 
 static weft_err_t s_start(weft_service_t *self, const sigset_t *signals) {
     size_t count;

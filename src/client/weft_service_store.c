@@ -240,6 +240,28 @@ weft_err_t weft_service_store_move(weft_service_store_t *self, const weft_resume
     return weft_stmt_run(&self->position_write);
 }
 
+weft_err_t weft_service_store_adopt(weft_service_store_t *self, const weft_resume_t *to) {
+    weft_stmt_t stmt;
+    weft_err_t rc = weft_stmt_prepare(&stmt, self->db,
+                                      "SELECT count(*) FROM weft_parked WHERE position > ?");
+    if (rc != WEFT_OK) return rc;
+    weft_stmt_bind_bits(&stmt, 1, to->position.value);
+    int64_t parked = weft_stmt_row(&stmt) ? weft_stmt_int(&stmt, 0) : 0;
+    rc = weft_stmt_done(&stmt);
+    weft_stmt_free(&stmt);
+    if (rc == WEFT_OK && parked) { /* their keys would meet those of the log's own events */
+        weft_diag(
+            WEFT_DIAG_ERROR, "service.adopt",
+            "parked=%lld position=%llu reason=\"parked events lie beyond the adopted position\""
+            " ways=\"delete their rows in weft_parked, or adopt a later position\"",
+            (long long) parked, (unsigned long long) to->position.value);
+        return WEFT_E_STATE;
+    }
+    if (rc == WEFT_OK) rc = weft_service_store_move(self, to);
+    if (rc == WEFT_OK) rc = weft_db_exec(self->db, "UPDATE weft_filters SET behind = 0");
+    return rc;
+}
+
 weft_err_t weft_service_store_filter(weft_service_store_t *self, const char *filter,
                                      weft_filter_state_t *state, weft_resume_t *at) {
     weft_stmt_t stmt;

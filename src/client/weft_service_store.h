@@ -33,6 +33,10 @@ weft_err_t weft_service_store_position(weft_service_store_t *self, weft_resume_t
 /* Inside a transaction. */
 weft_err_t weft_service_store_move(weft_service_store_t *self, const weft_resume_t *to);
 
+/* The user adopts another log, or another place in it: the position is put there and all filters are
+ * current. Events that are parked must not lie beyond it: WEFT_E_STATE. In a transaction. */
+weft_err_t weft_service_store_adopt(weft_service_store_t *self, const weft_resume_t *to);
+
 /* S7: what the database knows of a filter. */
 typedef enum { WEFT_FILTER_UNKNOWN, WEFT_FILTER_CURRENT, WEFT_FILTER_BEHIND } weft_filter_state_t;
 /* at out: for WEFT_FILTER_BEHIND, how far it has come. */

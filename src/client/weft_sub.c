@@ -306,3 +306,7 @@ void weft_sub_report(weft_sub_t *self, const weft_report_t *report) {
     (void) weft_link_send(&self->link, WEFT_COMMAND_REPORT,
                           &self->request); /* the next one tells as much */
 }
+
+bool weft_sub_began(const weft_sub_t *self, weft_resume_t *out) {
+    return weft_subscriber_began(self->subscriber, out);
+}

@@ -6,5 +6,7 @@
 
 /* Tell the bus how the service is doing; lost if the bus is away. */
 void weft_sub_report(weft_sub_t *self, const weft_report_t *report);
+/* As weft_subscriber_began. */
+bool weft_sub_began(const weft_sub_t *self, weft_resume_t *out);
 
 #endif

@@ -28,8 +28,9 @@ struct weft_subscriber {
     bool checked; /* log and chain of the position are known */
     weft_uuid_t log;
     uint64_t position, chain;
-    uint64_t handed_position; /* by take */
-    uint64_t began;           /* where the first WELCOME put it */
+    uint64_t handed_position;    /* by take */
+    uint64_t began, began_chain; /* where the first WELCOME put it */
+    bool begun, began_known;     /* after that; its chain is known */
     uint64_t boot, head;
     uint64_t target; /* CATCHUP ends here */
     uint64_t request_id;
@@ -240,8 +241,22 @@ static void s_start(weft_subscriber_t *self, const weft_welcome_t *welcome) {
     self->position = now ? welcome->head : welcome->first;
     self->chain = now ? welcome->chain : welcome->first_chain;
     self->checked = true;
-    self->handed_position = self->began = self->position;
+    self->handed_position = self->position;
     self->started = true;
+}
+
+/* A position that came without its chain may get it here. */
+static void s_know_chain(weft_subscriber_t *self, const weft_welcome_t *welcome) {
+    bool first = self->position == welcome->first, head = self->position == welcome->head;
+    if (!self->checked && (first || head)) {
+        self->chain = head ? welcome->chain : welcome->first_chain;
+        self->checked = true;
+    }
+    if (self->begun) return;
+    self->begun = true;
+    self->began = self->position;
+    self->began_chain = self->chain;
+    self->began_known = self->checked;
 }
 
 void weft_subscriber_welcome(weft_subscriber_t *self, int64_t now_ms,
@@ -253,6 +268,7 @@ void weft_subscriber_welcome(weft_subscriber_t *self, int64_t now_ms,
     }
     self->request_id = 0; /* C3: answered */
     if (!self->started) s_start(self, welcome);
+    s_know_chain(self, welcome);
     if (welcome->head <
         self->position) { /* HELLO said where we stand: the bus ought to have refused */
         weft_subscriber_stop(self, WEFT_E_PROTO);
@@ -296,8 +312,8 @@ void weft_subscriber_error(weft_subscriber_t *self, int64_t now_ms, const weft_e
     }
     if (error->code == WEFT_E_GONE && self->state == WEFT_SUBSCRIBER_CATCHUP &&
         self->start == WEFT_START_BEGINNING && self->position == self->began) {
-        self->started = self->checked =
-            false; /* trimmed since WELCOME: begin at what is kept now */
+        /* trimmed since WELCOME: begin at what is kept now */
+        self->started = self->checked = self->begun = false;
         s_greet(self, now_ms + UNSENT_MS);
         return;
     }
@@ -542,6 +558,12 @@ bool weft_subscriber_take(weft_subscriber_t *self, weft_batch_t *batch) {
     self->from_catch_up += self->out.count - self->filling_live;
     self->filling_live = 0;
     self->handed_position = self->position;
+    return true;
+}
+
+bool weft_subscriber_began(const weft_subscriber_t *self, weft_resume_t *out) {
+    if (!self->begun || !self->began_known) return false;
+    *out = (weft_resume_t){.log = self->log, .position = {self->began}, .chain = self->began_chain};
     return true;
 }
 

@@ -67,6 +67,8 @@ size_t weft_subscriber_ready(const weft_subscriber_t *self); /* events */
 /* When next may have something new without an input; INT64_MAX: never. */
 int64_t weft_subscriber_deadline(const weft_subscriber_t *self);
 weft_subscriber_state_t weft_subscriber_state(const weft_subscriber_t *self);
+/* The place that the first WELCOME put it to, if its chain is known. False: it is not, or not yet. */
+bool weft_subscriber_began(const weft_subscriber_t *self, weft_resume_t *out);
 /* position is that of the last event handed out or passed over by weft_subscriber_take. */
 void weft_subscriber_info(const weft_subscriber_t *self, int64_t now_ms, weft_sub_info_t *info);
 

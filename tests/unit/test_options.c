@@ -3,13 +3,14 @@
 
 #include "weft_options.h"
 
-static const char *s_bus, *s_data, *s_listen;
+static const char *s_bus, *s_data, *s_listen, *s_flag;
 
 static weft_err_t s_parse(int argc, char **argv) {
     const weft_option_t own[] = {{"bus", "ENDPOINT", "where the bus is", "tcp://x:1", &s_bus},
                                  {"data", "DIR", "where data is", NULL, &s_data}};
-    const weft_option_t more[] = {{"listen", "HOST:PORT", "where to serve", "", &s_listen}};
-    return weft_options_parse("prog", "About it.", argc, argv, own, 2, more, 1);
+    const weft_option_t more[] = {{"listen", "HOST:PORT", "where to serve", "", &s_listen},
+                                  {"flag", NULL, "do it", NULL, &s_flag}};
+    return weft_options_parse("prog", "About it.", argc, argv, own, 2, more, 2);
 }
 
 #define PARSE(...) \
@@ -18,7 +19,8 @@ static weft_err_t s_parse(int argc, char **argv) {
 static char a0[] = "prog", a_bus[] = "--bus", a_bus_is[] = "--bus=ipc:///b",
             a_bus_none[] = "--bus=", a_data[] = "--data", a_listen[] = "--listen=h:1", a_v[] = "v",
             a_unknown[] = "--nope", a_bu[] = "--bu", a_busx[] = "--busx=1", a_word[] = "word",
-            a_help[] = "--help", a_h[] = "-h", a_version[] = "--version", a_dash[] = "-x";
+            a_help[] = "--help", a_h[] = "-h", a_version[] = "--version", a_dash[] = "-x",
+            a_flag[] = "--flag", a_flag_is[] = "--flag=1";
 
 static void options_have_presets(void **state) {
     (void) state;
@@ -41,6 +43,17 @@ static void values_come_after_a_space_or_an_equals_sign(void **state) {
     assert_string_equal(s_bus, "");
     assert_rc(PARSE(a0, a_bus_is, a_bus, a_v), WEFT_OK);
     assert_string_equal(s_bus, "v"); /* the last one counts */
+}
+
+static void a_flag_has_no_value(void **state) {
+    (void) state;
+    assert_rc(PARSE(a0), WEFT_OK);
+    assert_null(s_flag);
+    assert_rc(PARSE(a0, a_flag, a_bus, a_v), WEFT_OK);
+    assert_non_null(s_flag);
+    assert_string_equal(s_bus, "v");
+    assert_rc(PARSE(a0, a_flag, a_v), WEFT_E_USAGE);
+    assert_rc(PARSE(a0, a_flag_is), WEFT_E_USAGE);
 }
 
 static void mistakes_are_refused(void **state) {
@@ -78,6 +91,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(options_have_presets),
         cmocka_unit_test(values_come_after_a_space_or_an_equals_sign),
+        cmocka_unit_test(a_flag_has_no_value),
         cmocka_unit_test(mistakes_are_refused),
         cmocka_unit_test(help_and_version_are_printed),
         cmocka_unit_test(numbers_are_whole_and_within_bounds),
