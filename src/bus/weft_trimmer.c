@@ -5,8 +5,8 @@
 
 #define ROWS_MIN 64u
 #define ROWS_MAX 16384u
-#define STEP_US 2000  /* what a step should take */
-#define PAUSE_STEPS 4 /* then commits have this much more time than the step took */
+#define STEP_US 1000 /* what a step should take at most */
+#define PAUSE_STEPS 9 /* then commits have this much more time than the step took */
 #define TROUBLE_US 1000000
 
 void weft_trimmer_init(weft_trimmer_t *self, weft_store_t *store) {
