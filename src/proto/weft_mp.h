@@ -24,7 +24,8 @@ typedef struct {
 } weft_mp_t;
 
 static inline weft_mp_t weft_mp_reader(const void *bytes, size_t size) {
-    return (weft_mp_t){.at = bytes, .end = (const uint8_t *) bytes + size};
+    const uint8_t *at = bytes;
+    return (weft_mp_t){.at = at, .end = size ? at + size : at}; /* an absent field is NULL */
 }
 
 static inline size_t weft_mp_left(const weft_mp_t *r) {
