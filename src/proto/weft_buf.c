@@ -38,8 +38,8 @@ uint8_t *weft_buf_reserve(weft_buf_t *self, size_t size) {
 }
 
 void weft_buf_append(weft_buf_t *self, const void *bytes, size_t size) {
-    uint8_t *to = weft_buf_reserve(self, size);
+    uint8_t *to = size ? weft_buf_reserve(self, size) : NULL;
     if (!to) return;
-    if (size) memcpy(to, bytes, size);
+    memcpy(to, bytes, size);
     self->size += size;
 }
