@@ -11,6 +11,7 @@
 #include "weft_record.h"
 #include "weft_wire_event.h"
 
+#include <errno.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -52,6 +53,23 @@ static void *s_socket(int type, const char *endpoint) {
     return socket;
 }
 
+/* libFuzzer's timer interrupts whatever waits. */
+static int s_recv(void *socket, void *to, size_t size) {
+    int got;
+    do {
+        got = zmq_recv(socket, to, size, 0);
+    } while (got < 0 && errno == EINTR);
+    return got;
+}
+
+static void s_send(void *socket, const void *bytes, size_t size, int flags) {
+    int sent;
+    do {
+        sent = zmq_send(socket, bytes, size, flags);
+    } while (sent < 0 && errno == EINTR);
+    WEFT_ASSERT(sent == (int) size);
+}
+
 static void s_marker_event(weft_buf_t *out) {
     weft_wire_event_t event = {.origin = s_marker_origin,
                                .source_seq = ++w.marker_seq,
@@ -67,12 +85,12 @@ static void s_sync_ingest(void) {
     weft_ack_t ack = {0};
     uint8_t bytes[256];
     s_marker_event(&w.frame);
-    WEFT_ASSERT(zmq_send(w.ingest, "marker", 6, ZMQ_SNDMORE) == 6);
-    WEFT_ASSERT(zmq_send(w.ingest, w.frame.data, w.frame.size, 0) >= 0);
+    s_send(w.ingest, "marker", 6, ZMQ_SNDMORE);
+    s_send(w.ingest, w.frame.data, w.frame.size, 0);
     w.to_ingest++;
     while (ack.source_seq < w.marker_seq) {
-        WEFT_ASSERT(zmq_recv(w.acks, bytes, sizeof bytes, 0) == (int) WEFT_TOPIC_ACK_BYTES);
-        int size = zmq_recv(w.acks, bytes, sizeof bytes, 0);
+        WEFT_ASSERT(s_recv(w.acks, bytes, sizeof bytes) == (int) WEFT_TOPIC_ACK_BYTES);
+        int size = s_recv(w.acks, bytes, sizeof bytes);
         WEFT_ASSERT(size > 0 && weft_ack_decode(bytes, (size_t) size, &ack) == WEFT_OK);
     }
 }
@@ -85,7 +103,8 @@ static zmq_msg_t s_reply(const char *wanted, uint64_t id) {
         weft_welcome_t welcome;
         weft_state_t state;
         zmq_pollitem_t item = {.socket = w.control, .events = ZMQ_POLLIN};
-        WEFT_ASSERT(zmq_poll(&item, 1, WAIT_MS) == 1);
+        int ready = zmq_poll(&item, 1, WAIT_MS);
+        WEFT_ASSERT(ready == 1 || (ready < 0 && errno == EINTR));
         if (weft_net_recv(w.control, frames, 3, &count) != WEFT_OK) continue;
         WEFT_ASSERT(count == 2 || count == 3);
         const void *body = zmq_msg_data(&frames[1]);
@@ -106,8 +125,8 @@ static zmq_msg_t s_reply(const char *wanted, uint64_t id) {
 }
 
 static void s_request(const char *name) {
-    WEFT_ASSERT(zmq_send(w.control, name, strlen(name), ZMQ_SNDMORE) >= 0);
-    WEFT_ASSERT(zmq_send(w.control, w.frame.data, w.frame.size, 0) >= 0);
+    s_send(w.control, name, strlen(name), ZMQ_SNDMORE);
+    s_send(w.control, w.frame.data, w.frame.size, 0);
 }
 
 static void s_sync_control(void) {
@@ -193,17 +212,17 @@ static void s_open(void) {
     w.acks = s_socket(ZMQ_SUB, weft_bus_fanout(w.bus));
     weft_ack_topic(topic, s_marker_origin);
     WEFT_ASSERT(zmq_setsockopt(w.acks, ZMQ_SUBSCRIBE, topic, WEFT_TOPIC_ACK_BYTES) == 0);
-    WEFT_ASSERT(zmq_recv(w.ingest, &subscribed, 1, 0) == 1); /* I1: the bus listens */
+    WEFT_ASSERT(s_recv(w.ingest, &subscribed, 1) == 1); /* I1: the bus listens */
     /* An acknowledgement may be lost until the subscription has reached the bus: ask again till then. */
     int brief_ms = 100, wait_ms = WAIT_MS;
     uint8_t bytes[256];
     zmq_setsockopt(w.acks, ZMQ_RCVTIMEO, &brief_ms, sizeof brief_ms);
     s_marker_event(&w.frame);
     do {
-        WEFT_ASSERT(zmq_send(w.ingest, "marker", 6, ZMQ_SNDMORE) == 6);
-        WEFT_ASSERT(zmq_send(w.ingest, w.frame.data, w.frame.size, 0) >= 0);
-    } while (zmq_recv(w.acks, bytes, sizeof bytes, 0) < 0);
-    WEFT_ASSERT(zmq_recv(w.acks, bytes, sizeof bytes, 0) > 0);
+        s_send(w.ingest, "marker", 6, ZMQ_SNDMORE);
+        s_send(w.ingest, w.frame.data, w.frame.size, 0);
+    } while (s_recv(w.acks, bytes, sizeof bytes) < 0);
+    WEFT_ASSERT(s_recv(w.acks, bytes, sizeof bytes) > 0);
     zmq_setsockopt(w.acks, ZMQ_RCVTIMEO, &wait_ms, sizeof wait_ms);
     atexit(s_close);
 }
@@ -272,7 +291,7 @@ static void s_frame(fuzz_t *in) {
         in->at = in->end;
         break;
     case 5:
-        size = (size_t) fuzz_byte(in) << 12 >> (how >> 6);
+        size = (size_t) fuzz_byte(in) << (how >= 0xe0 ? 12 : how >> 4 & 7);
         if (weft_buf_reserve(&w.frame, size)) memset(w.frame.data, how, size);
         w.frame.size = size;
         break;
@@ -287,7 +306,7 @@ static void s_frame(fuzz_t *in) {
 static void s_subscribe(fuzz_t *in) {
     s_frame(in);
     if (w.frame.size > 255) w.frame.size = 255;
-    WEFT_ASSERT(zmq_send(w.fanout, w.frame.data, w.frame.size, 0) >= 0);
+    s_send(w.fanout, w.frame.data, w.frame.size, 0);
     if (!w.frame.size || w.frame.data[0] != 1) return;
     uint8_t length = (uint8_t) w.frame.size;
     weft_buf_append(&w.topics, &length, 1);
@@ -308,14 +327,14 @@ static void s_message(fuzz_t *in) {
     for (unsigned i = 0; i < count; i++) {
         s_frame(in);
         int more = i + 1 < count ? ZMQ_SNDMORE : 0;
-        WEFT_ASSERT(zmq_send(socket, w.frame.data, w.frame.size, more) >= 0);
+        s_send(socket, w.frame.data, w.frame.size, more);
     }
 }
 
 static void s_unsubscribe_all(void) {
     for (size_t at = 0; at < w.topics.size; at += 1u + w.topics.data[at]) {
         w.topics.data[at + 1] = 0;
-        WEFT_ASSERT(zmq_send(w.fanout, w.topics.data + at + 1, w.topics.data[at], 0) >= 0);
+        s_send(w.fanout, w.topics.data + at + 1, w.topics.data[at], 0);
     }
     weft_buf_clear(&w.topics);
     weft_net_readable(w.fanout);

@@ -120,6 +120,8 @@ def run(target, args):
                "-rss_limit_mb=2048", "-print_final_stats=1", "-artifact_prefix=" + artifacts,
                "-verbosity=1"] + dictionary(target, args.work)
     command.append("-max_total_time=%d" % args.seconds if args.seconds else "-runs=%d" % args.runs)
+    if target in ("bus", "sequencer", "publisher", "subscriber"):
+        command.append("-len_control=0")    # an input is a run of steps: long ones from the start
     if target == "bus":
         command.append("-detect_leaks=0")   # it has threads; leaks are looked for at the end
     log_path = os.path.join(args.work, target + ".log")
