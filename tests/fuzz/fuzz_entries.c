@@ -39,7 +39,10 @@ static void s_add(weft_entries_t *entries, s_model_t *model, weft_buf_t *w, uint
     weft_entry_t entry = {.stamp = {.position = position}, .type = &type};
     if (model->count == ENTRIES_MAX) return;
     s_event(w, position, padding);
-    WEFT_ASSERT(weft_entries_add(entries, &entry, w->data, w->size));
+    weft_mp_t r = weft_mp_reader(w->data, w->size);
+    weft_wire_event_t event;
+    WEFT_ASSERT(weft_wire_event_take(&r, &event) == WEFT_OK);
+    WEFT_ASSERT(weft_entries_add(entries, &entry, &event));
     model->positions[model->count++] = position;
     model->sorted = false;
 }

@@ -125,6 +125,7 @@ static void s_page(fuzz_t *in) {
         uint8_t at = fuzz_byte(in);
         if (body.size && at) body.data[at % body.size] ^= fuzz_byte(in);
     }
+    if (how & 0x80 && weft_subscriber_ahead(w.s, w.now, &page)) s_act(true);
     weft_subscriber_page(w.s, w.now, &page, body.data, body.size);
     weft_buf_free(&body);
 }
@@ -228,9 +229,10 @@ static void s_heal(void) {
         fuzz_t commit = fuzz_input(once, 1), yes = fuzz_input(whole, 1);
         WEFT_ASSERT(turn < 200);
         s_act(true);
-        if (w.asked == ASKED_HELLO) s_welcome(&yes);
-        if (w.asked == ASKED_FETCH) s_page(&yes);
+        unsigned asked = w.asked;
         w.asked = ASKED_NOTHING;
+        if (asked == ASKED_HELLO) s_welcome(&yes);
+        if (asked == ASKED_FETCH) s_page(&yes);
         if (turn == 50) w.head = ROWS;
         s_commit(&commit, 0);
         s_take();
