@@ -27,6 +27,7 @@ struct weft_ingest {
     weft_seq_type_t *type; /* NULL: not looked up in this batch */
     weft_err_t type_error; /* the message's type is refused */
     bool used;             /* rows of the batch point into the message */
+    unsigned malformed;    /* events of it so far */
     /* bodies of the batch, finished, and behind them the one in hand */
     zmq_msg_t kept[KEPT_MAX + 1];
     size_t kept_count, kept_bytes;
@@ -178,6 +179,12 @@ static void s_finish(weft_ingest_t *self) {
     self->used = false;
 }
 
+/* P5: a message of junk may not cost as much as it has bytes. What is left of it is one item. */
+static void s_give_up(weft_ingest_t *self) {
+    weft_wire_event_t none = {0};
+    if (weft_mp_left(&self->cursor)) s_refuse_malformed(self, WEFT_E_BAD_EVENT, &none);
+}
+
 /* Events of the message in hand. False: the batch must be committed first. */
 static bool s_take_events(weft_ingest_t *self) {
     while (weft_mp_left(&self->cursor)) {
@@ -188,6 +195,10 @@ static bool s_take_events(weft_ingest_t *self) {
         if (rc != WEFT_OK) {
             s_refuse_malformed(self, rc, &event);
             if (self->cursor.at == before.at) break; /* the rest has no structure: one item */
+            if (++self->malformed == WEFT_MALFORMED_MAX) {
+                s_give_up(self);
+                break;
+            }
         } else if (!s_place(self, &event)) {
             self->cursor = before;
             return false;
@@ -208,6 +219,7 @@ static bool s_receive(weft_ingest_t *self) {
     }
     self->in_hand = true;
     self->used = false;
+    self->malformed = 0;
     self->type = NULL;
     self->type_error = WEFT_OK;
     self->body = &self->kept[self->kept_count];

@@ -17,6 +17,7 @@
 #define WEFT_BATCH_BYTES_MAX (8u << 20)
 #define WEFT_BATCH_TYPES_MAX 256u
 #define WEFT_BATCH_US_MAX 5000
+#define WEFT_MALFORMED_MAX 64u /* malformed events in one message; what follows them is not read */
 
 #define WEFT_PAGE_BYTES_MAX (768u << 10)
 #define WEFT_PAGE_EVENTS_MAX 65536u

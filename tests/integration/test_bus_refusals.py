@@ -93,6 +93,25 @@ def test_malformed_events():
     peer.close()
 
 
+def test_a_message_of_junk_costs_little():
+    bus = Bus(store("junk"))
+    peer = Peer(bus)
+    good = event(peer.origin, 0, 1)
+    peer.publish(b"a.b", b"\xc0" * 63, good)  # up to the limit it is read on
+    counters = counters_after(peer)
+    assert counters["bad_event"] == 63 and counters["stored"] == 2, counters
+    peer.publish(b"a.b", b"\xc0" * 64, good)  # then the rest is one item
+    counters = counters_after(peer)
+    assert counters["bad_event"] == 63 + 65 and counters["stored"] == 3, counters
+    peer.publish(b"a.b", b"\xc0" * 64)  # unless there is none
+    assert counters_after(peer)["bad_event"] == 63 + 65 + 64
+    peer.publish(b"a.b", b"\xc0" * 1000000)
+    counters = counters_after(peer)
+    assert counters["bad_event"] == 63 + 65 + 64 + 65, counters
+    check_books(peer.status())
+    peer.close()
+
+
 def test_garbage_makes_no_types():
     bus = Bus(store("garbage"))
     peer = Peer(bus)
