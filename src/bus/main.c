@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 
 #define REASON_BYTES 5120 /* a path and a sentence */
 
@@ -34,6 +35,8 @@ static void s_help(void) {
         "                        to apply (default: everything is kept)\n"
         "  --lately AGE          a service that was silent for longer is not waited for\n"
         "                        (default: 7d)\n"
+        "  --connections N       of each of the three sockets; more are refused (default: 4096, or\n"
+        "                        a quarter of the open files that the system lets a process have)\n"
         "  --bind-any            let other machines reach the endpoint\n"
         "  --help, --version\n"
         "\n"
@@ -67,6 +70,12 @@ static weft_err_t s_set(weft_bus_config_t *config, const char *option, const cha
     } else if (strcmp(option, "--lately") == 0) {
         if (weft_keep_parse_age(&config->lately_us, value, &reason) != WEFT_OK)
             return s_usage_value(option, value, reason);
+    } else if (strcmp(option, "--connections") == 0) {
+        char *end;
+        unsigned long n = strtoul(value, &end, 10);
+        if (*value < '1' || *value > '9' || *end || n > 1000000)
+            return s_usage("--connections is a number from 1 to 1000000, not", value);
+        config->connections = (unsigned) n;
     } else {
         bool full = strcmp(value, "full") == 0;
         if (!full && strcmp(value, "normal") != 0)
@@ -78,8 +87,8 @@ static weft_err_t s_set(weft_bus_config_t *config, const char *option, const cha
 
 /* "--option value" and "--option=value". WEFT_OK, WEFT_E_USAGE, WEFT_E_HELP. */
 static weft_err_t s_parse(weft_bus_config_t *config, int argc, char **argv) {
-    static const char *const with_value[] = {"--endpoint", "--store", "--sync", "--keep",
-                                             "--lately"};
+    static const char *const with_value[] = {"--endpoint", "--store",  "--sync",
+                                             "--keep",     "--lately", "--connections"};
     for (int i = 1; i < argc; i++) {
         const char *option = NULL, *value = strchr(argv[i], '=');
         size_t size = value ? (size_t) (value - argv[i]) : strlen(argv[i]);
@@ -116,6 +125,15 @@ static void s_take_signals(void) {
     sigaction(SIGPIPE, &action, NULL);
 }
 
+/* A connection is an open file; the limit that a shell gives is often 1024, the one that may be asked
+ * for far above. */
+static void s_raise_files(void) {
+    struct rlimit limit;
+    if (getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur >= limit.rlim_max) return;
+    limit.rlim_cur = limit.rlim_max;
+    (void) setrlimit(RLIMIT_NOFILE, &limit); /* else the cap follows from what there is */
+}
+
 static bool s_say_ready(void) {
     char log[33];
     weft_uuid_text(log, weft_bus_log(s_bus)->bytes);
@@ -131,6 +149,7 @@ int main(int argc, char **argv) {
     weft_bus_config_init(&config);
     weft_err_t rc = s_parse(&config, argc, argv);
     if (rc != WEFT_OK) return weft_exit_code(rc);
+    s_raise_files();
     rc = weft_bus_new(&s_bus, &config, reason, sizeof reason);
     if (rc == WEFT_E_ARG) return weft_exit_code(s_usage(reason, ""));
     if (rc != WEFT_OK) {

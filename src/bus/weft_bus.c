@@ -103,8 +103,8 @@ weft_err_t weft_bus_new(weft_bus_t **out, const weft_bus_config_t *config, char 
     if (self->stop_fd < 0 || !self->context) goto out;
     rc = weft_store_open(&self->store, config->store, config->full, reason, reason_size);
     if (rc != WEFT_OK) goto out;
-    rc = weft_bus_sockets_open(&self->sockets, self->context, config->endpoint, reason,
-                               reason_size);
+    rc = weft_bus_sockets_open(&self->sockets, self->context, config->endpoint,
+                               weft_gate_cap(config->connections), reason, reason_size);
     if (rc != WEFT_OK) goto out;
     rc = s_open_core(self);
     if (rc == WEFT_OK) rc = s_open_control(self, config);
@@ -182,7 +182,17 @@ static void s_note_books(weft_bus_t *self) {
     s_note_trouble(self);
 }
 
+static void s_note_gate(weft_bus_t *self) {
+    const weft_gate_t *gate = self->sockets.gate;
+    atomic_store_explicit(&self->stats.connections, weft_gate_connections(gate),
+                          memory_order_relaxed);
+    atomic_store_explicit(&self->stats.connections_refused, weft_gate_refused(gate),
+                          memory_order_relaxed);
+    atomic_store_explicit(&self->stats.topics_cut, weft_gate_cut(gate), memory_order_relaxed);
+}
+
 static void s_record(weft_bus_t *self) {
+    s_note_gate(self);
     weft_fanout_record(self->fanout, self->sequencer, weft_os_now_us());
     self->record_due_ms = weft_os_monotonic_ms() + WEFT_HEARTBEAT_MS;
 }
@@ -285,7 +295,7 @@ weft_err_t weft_bus_run(weft_bus_t *self) {
             return WEFT_E_IO;
         }
         bool stop = items[2].revents && s_stopped(self);
-        if (items[1].revents) weft_fanout_drain(self->fanout);
+        if (items[1].revents) weft_fanout_drain(self->fanout, self->sockets.gate);
         if (items[0].revents || weft_ingest_pending(self->ingest)) s_batch(self, !stop);
         if (stop) break;
         s_upkeep(self, items[3].revents != 0);

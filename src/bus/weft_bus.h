@@ -18,6 +18,7 @@ typedef struct {
     bool bind_any;        /* other machines may reach it */
     weft_keep_t keep;     /* what the log keeps; nothing set: everything */
     uint64_t lately_us;   /* a service that was silent for longer holds no trim back */
+    unsigned connections; /* cap of each socket; 0: see weft_gate_cap */
     void *zmq_context;    /* to share (needed for inproc), or NULL for an own one */
 } weft_bus_config_t;
 

@@ -16,8 +16,12 @@
 /* F2: what a stalled subscriber can hold. */
 #define FANOUT_BYTES_MAX (64u << 20)
 #define FANOUT_HWM ((int) (FANOUT_BYTES_MAX / WEFT_LIVE_MESSAGE_BYTES_MAX))
-/* Messages of one publisher that wait here; the rest waits on its side. */
-#define INGEST_HWM 1024
+/* Messages of one publisher that wait here, of at most 1 MiB; the rest waits on its side. */
+#define INGEST_HWM 64
+/* Nothing that a subscriber sends is longer: a topic of 255 bytes, or a greeting with an identity. */
+#define FANOUT_REQUEST_BYTES_MAX 512
+/* Who connects and says nothing is cut. */
+#define HANDSHAKE_MS 5000
 
 static const char *const s_names[] = {"control", "fan-out", "ingest"};
 
@@ -114,27 +118,44 @@ static void *s_socket(void *context, weft_port_t port) {
     static const int types[] = {ZMQ_ROUTER, ZMQ_XPUB, ZMQ_XSUB};
     static const int hwms[] = {WEFT_CONTROL_HWM, FANOUT_HWM, INGEST_HWM};
     void *socket = weft_net_socket(context, types[port], hwms[port]);
-    if (socket && port == WEFT_PORT_CONTROL) {
-        int64_t max = WEFT_CONTROL_REQUEST_BYTES_MAX;
-        (void) zmq_setsockopt(socket, ZMQ_MAXMSGSIZE, &max,
-                              sizeof max); /* only fails on a wrong option */
-    }
+    static const int64_t maxima[] = {WEFT_CONTROL_REQUEST_BYTES_MAX, FANOUT_REQUEST_BYTES_MAX,
+                                     WEFT_MESSAGE_BYTES_MAX};
+    int handshake_ms = HANDSHAKE_MS;
+    if (!socket) return NULL;
+    /* both only fail on a wrong option */
+    (void) zmq_setsockopt(socket, ZMQ_MAXMSGSIZE, &maxima[port], sizeof maxima[port]);
+    (void) zmq_setsockopt(socket, ZMQ_HANDSHAKE_IVL, &handshake_ms, sizeof handshake_ms);
     return socket;
 }
 
-weft_err_t weft_bus_sockets_open(weft_bus_sockets_t *self, void *context, const char *endpoint,
-                                 char *reason, size_t reason_size) {
+/* The sockets and who watches them, before anybody can connect. */
+static weft_err_t s_make(weft_bus_sockets_t *self, void *context, unsigned cap, char *reason,
+                         size_t reason_size) {
     void **sockets[] = {&self->control, &self->fanout, &self->ingest};
-    *self = (weft_bus_sockets_t){0};
     for (weft_port_t port = WEFT_PORT_CONTROL; port <= WEFT_PORT_INGEST; port++) {
         *sockets[port] = s_socket(context, port);
-        if (!*sockets[port]) {
-            snprintf(reason, reason_size, "cannot make the %s socket: %s", s_names[port],
-                     zmq_strerror(errno));
-            weft_bus_sockets_close(self);
-            return WEFT_E_IO;
-        }
-        weft_err_t rc = s_bind(self, *sockets[port], endpoint, port, reason, reason_size);
+        if (*sockets[port]) continue;
+        snprintf(reason, reason_size, "cannot make the %s socket: %s", s_names[port],
+                 zmq_strerror(errno));
+        return WEFT_E_IO;
+    }
+    void *const made[] = {self->control, self->fanout, self->ingest};
+    weft_err_t rc = weft_gate_new(&self->gate, context, made, cap);
+    if (rc != WEFT_OK) snprintf(reason, reason_size, "cannot watch the sockets");
+    return rc;
+}
+
+weft_err_t weft_bus_sockets_open(weft_bus_sockets_t *self, void *context, const char *endpoint,
+                                 unsigned cap, char *reason, size_t reason_size) {
+    *self = (weft_bus_sockets_t){0};
+    weft_err_t rc = s_make(self, context, cap, reason, reason_size);
+    if (rc != WEFT_OK) {
+        weft_bus_sockets_close(self);
+        return rc;
+    }
+    void *const sockets[] = {self->control, self->fanout, self->ingest};
+    for (weft_port_t port = WEFT_PORT_CONTROL; port <= WEFT_PORT_INGEST; port++) {
+        rc = s_bind(self, sockets[port], endpoint, port, reason, reason_size);
         if (rc != WEFT_OK) {
             weft_bus_sockets_close(self);
             return rc;
@@ -152,4 +173,5 @@ void weft_bus_sockets_close(weft_bus_sockets_t *self) {
     weft_net_close(&self->control);
     weft_net_close(&self->fanout);
     weft_net_close(&self->ingest);
+    weft_gate_destroy(&self->gate);
 }

@@ -16,7 +16,10 @@
     X(acks, "acknowledgements published")                                                \
     X(live_messages, "event messages published")                                         \
     X(live_failed, "messages that could not be published; subscribers pull what was in") \
-    X(refusals_lost, "refusals that the control thread was not told of")
+    X(refusals_lost, "refusals that the control thread was not told of")                 \
+    X(connections, "connections that are open now, of all three sockets")                \
+    X(connections_refused, "connections shut down: beyond the cap of a socket")          \
+    X(topics_cut, "connections shut down: too many topics")
 
 typedef struct {
 #define X(name, help) atomic_uint_least64_t name;

@@ -105,9 +105,15 @@ void weft_fanout_acks(weft_fanout_t *self, weft_sequencer_t *sequencer) {
     weft_bus_stat_add(&self->stats->acks, sent);
 }
 
-void weft_fanout_drain(weft_fanout_t *self) {
+void weft_fanout_drain(weft_fanout_t *self, weft_gate_t *gate) {
     zmq_msg_t frame;
     unsigned count;
-    while (weft_net_recv(self->socket, &frame, 1, &count) == WEFT_OK)
+    while (weft_net_recv(self->socket, &frame, 1, &count) == WEFT_OK) {
+        const uint8_t *bytes = zmq_msg_data(&frame);
+        size_t size = zmq_msg_size(&frame);
+        /* Who it came from; -1: nobody any more. */
+        if (size && *bytes <= 1)
+            weft_gate_topic(gate, zmq_msg_get(&frame, ZMQ_SRCFD), *bytes == 1, size);
         weft_net_close_frames(&frame, count, 1);
+    }
 }

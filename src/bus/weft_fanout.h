@@ -8,6 +8,7 @@
 
 #include "weft.h"
 #include "weft_bus_stats.h"
+#include "weft_gate.h"
 #include "weft_sequencer.h"
 
 typedef struct weft_fanout weft_fanout_t;
@@ -22,7 +23,7 @@ void weft_fanout_events(weft_fanout_t *self, weft_sequencer_t *sequencer);
 void weft_fanout_record(weft_fanout_t *self, weft_sequencer_t *sequencer, int64_t now_us);
 /* One ack for each origin that the batch touched, from committed state (I2). */
 void weft_fanout_acks(weft_fanout_t *self, weft_sequencer_t *sequencer);
-/* Subscriptions of the peers concern nobody: read and drop them (I1). */
-void weft_fanout_drain(weft_fanout_t *self);
+/* Subscriptions of the peers concern nobody but the gate, which bounds them: read and drop them (I1). */
+void weft_fanout_drain(weft_fanout_t *self, weft_gate_t *gate);
 
 #endif
