@@ -32,7 +32,7 @@ KEPT_BYTES_MAX = 48 << 10       # of one file of kept inputs, as hex
 GOLDEN = {"event": "event*", "stamp": "stamp", "ack": "ack", "record": "record*",
           "filters": "filters", "hello": "hello*", "welcome": "welcome", "fetch": "fetch",
           "page": "page", "report": "report", "status": "status", "state": "state",
-          "error": "error", "origin_state": "origin_state", "mp": "*", "json": "*"}
+          "error": "error", "trim": "trim", "trimmed": "trimmed", "origin_state": "origin_state", "mp": "*", "json": "*"}
 TYPES = ["a.b a.b", "comment.* comment.created", "comment.> comment.a.b", "* a", "> a.b.c"]
 TEXTS = ['{"a":[1,-1,1.5,null,true,"x"],"$$k":{"$binary":"AP8="},"u":{"$uint":"18446744073709551615"}}',
          "[1e308,0.1,-0,9223372036854775807]", '"\\u20ac\\ud83d\\ude00"']
