@@ -108,7 +108,10 @@ void *weft_net_socket(void *context, int type, int hwm) {
 }
 
 void weft_net_close(void **socket) {
-    if (*socket) zmq_close(*socket);
+    if (!*socket) return;
+    /* Its monitor, if it has one, ends now, and not only once every inproc peer has let go. */
+    (void) zmq_socket_monitor(*socket, NULL, 0);
+    zmq_close(*socket);
     *socket = NULL;
 }
 
