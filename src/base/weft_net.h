@@ -25,7 +25,7 @@ weft_err_t weft_endpoint_reach(char out[WEFT_ENDPOINT_BYTES], const char *told,
                                const char *control);
 
 /* A socket with: LINGER 0, the given HWM (messages; 0: none) both ways, MAXMSGSIZE, IPV6,
- * heartbeats (C4), and for connecting ones reconnection from 100 ms up to 1 s. NULL: see errno. */
+ * TCP keepalive (C4), and for connecting ones reconnection from 100 ms up to 1 s. NULL: see errno. */
 void *weft_net_socket(void *context, int type, int hwm);
 void weft_net_close(void **socket);
 bool weft_net_readable(void *socket); /* also takes in what ZeroMQ has to do inside */
