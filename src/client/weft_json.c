@@ -238,6 +238,8 @@ weft_err_t weft_json_from_msgpack(json_t **out, const void *data, size_t size, c
 
 /* ---- JSON → msgpack */
 
+static const char s_too_deep[] = "nested too deep";
+
 /* {"$binary": …} or {"$uint": …}: handled says whether it was one. */
 static weft_err_t s_write_tagged(const weft_json_job_t *job, weft_buf_t *w, const json_t *object,
                                  bool *handled) {
@@ -279,7 +281,8 @@ static weft_err_t s_write_object(const weft_json_job_t *job, weft_buf_t *w, cons
     const char *key;
     json_t *value;
     weft_err_t rc = s_write_tagged(job, w, object, &handled);
-    if (rc != WEFT_OK || handled) return rc;
+    if (rc != WEFT_OK || handled) return rc; /* a tag is no level of msgpack */
+    if (depth >= WEFT_MSGPACK_DEPTH_MAX) return s_refuse(job, WEFT_E_TOO_BIG, s_too_deep);
     weft_mp_put_map(w, (uint32_t) json_object_size(object));
     json_object_foreach((json_t *) (uintptr_t) object, key, value) {
         if (key[0] == '$' && key[1] != '$') return s_refuse(job, WEFT_E_JSON, "unknown $ tag");
@@ -293,6 +296,7 @@ static weft_err_t s_write_object(const weft_json_job_t *job, weft_buf_t *w, cons
 static weft_err_t s_write_array(const weft_json_job_t *job, weft_buf_t *w, const json_t *array,
                                 unsigned depth) {
     size_t count = json_array_size(array);
+    if (depth >= WEFT_MSGPACK_DEPTH_MAX) return s_refuse(job, WEFT_E_TOO_BIG, s_too_deep);
     weft_mp_put_array(w, (uint32_t) count);
     for (size_t i = 0; i < count; i++) {
         weft_err_t rc = s_write(job, w, json_array_get(array, i), depth + 1);
@@ -303,8 +307,6 @@ static weft_err_t s_write_array(const weft_json_job_t *job, weft_buf_t *w, const
 
 static weft_err_t s_write(const weft_json_job_t *job, weft_buf_t *w, const json_t *json,
                           unsigned depth) {
-    if (depth >= WEFT_MSGPACK_DEPTH_MAX && (json_is_array(json) || json_is_object(json)))
-        return s_refuse(job, WEFT_E_TOO_BIG, "nested too deep");
     switch (json_typeof(json)) {
     case JSON_OBJECT: return s_write_object(job, w, json, depth);
     case JSON_ARRAY: return s_write_array(job, w, json, depth);
