@@ -28,7 +28,7 @@ TOP = os.path.dirname(os.path.dirname(HERE))
 INPUT_BYTES_MAX = 256           # small inputs run fast and are easy to read
 OTHER_MAX = {"welcome": 640, "state": 640, "report": 400, "record": 400, "bus": 1024, "stamp": 90,
              "ack": 70, "status": 64, "sequencer": 160, "publisher": 96}
-KEPT_BYTES_MAX = 48 << 10       # of one file of kept inputs, as hex
+KEPT_BYTES_MAX = 24 << 10       # of one file of kept inputs, as hex
 GOLDEN = {"event": "event*", "stamp": "stamp", "ack": "ack", "record": "record*",
           "filters": "filters", "hello": "hello*", "welcome": "welcome", "fetch": "fetch",
           "page": "page", "report": "report", "status": "status", "state": "state",
