@@ -36,7 +36,7 @@ static void s_help(void) {
         "  --lately AGE          a service that was silent for longer is not waited for\n"
         "                        (default: 7d)\n"
         "  --connections N       of each of the three sockets; more are refused (default: 4096, or\n"
-        "                        a quarter of the open files that the system lets a process have)\n"
+        "                        what a limit of open files leaves when a quarter stays free)\n"
         "  --bind-any            let other machines reach the endpoint\n"
         "  --help, --version\n"
         "\n"

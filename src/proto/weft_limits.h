@@ -26,7 +26,7 @@
 
 #define WEFT_WINDOW_EVENTS_MAX 8192u    /* O2 */
 #define WEFT_FILTERS_MAX 256u           /* F4 */
-#define WEFT_TOPIC_BYTES_MAX 72000u         /* F4: topics of one connection; 256 filters fit */
+#define WEFT_TOPIC_BYTES_MAX 72000u     /* F4: topics of one connection; 256 filters fit */
 #define WEFT_TYPES_MAX 65536u           /* F4 */
 #define WEFT_HOLD_BYTES_MAX (16u << 20) /* S1: a subscriber's events not yet covered by a record */
 #define WEFT_READY_BYTES_MAX \

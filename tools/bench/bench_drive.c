@@ -117,8 +117,9 @@ double bench_capacity(void) {
     static double capacity;
     bench_series_t rates = {0};
     bench_driven_t driven;
-    bench_drive_t drive = {
-        .system = &bench_weft, .subscribers = 1, .load.seconds = bench_run_by_scale(0.05, 0.5, 1.5)};
+    bench_drive_t drive = {.system = &bench_weft,
+                           .subscribers = 1,
+                           .load.seconds = bench_run_by_scale(0.05, 0.5, 1.5)};
     for (int i = 0; i < 3 && capacity == 0; i++) {
         bench_progress("capacity: %d of 3", i + 1);
         bench_drive(&drive, &driven);
