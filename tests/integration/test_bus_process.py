@@ -40,6 +40,8 @@ def test_wrong_use():
     for arguments, word in (([], "--store"), (["--store"], "--store"), (["--store", ""], "directory"),
                             (good + ["--what"], "--what"), (good + ["word"], "word"),
                             (good + ["--sync", "maybe"], "maybe"), (good + ["--sync"], "--sync"),
+                            (good + ["--connections", "0"], "--connections"),
+                            (good + ["--connections", "x"], "--connections"),
                             (good + ["--endpoint"], "--endpoint"),
                             (good + ["--endpoint", "udp://1:2"], "udp"),
                             (good + ["--endpoint", "tcp://127.0.0.1"], "PORT"),
