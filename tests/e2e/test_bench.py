@@ -14,7 +14,7 @@ BENCH = os.path.join(os.environ["WEFT_BIN_DIR"], "weft-bench")
 
 
 def start(name, *words):
-    """A run in a session of its own, so that what it leaves behind can be found."""
+    """A run apart from this process group, so that what it leaves behind can be found."""
     directory = store(name)
     os.mkdir(directory)
     err = open(f"{directory}.err", "w+", encoding="utf-8")
