@@ -3,7 +3,7 @@
 
     run.py [--runs N | --seconds N] [--jobs N] [--build DIR] [--work DIR] [--keep] [TARGET...]
 
---runs       executions of each target (default 100000)
+--runs       executions of each target, of the live bus messages (default 100000)
 --seconds    run each for so long instead
 --jobs       so many targets at once (default 1)
 --build      where the programs are (default build/fuzz/tests/fuzz)
@@ -29,6 +29,7 @@ INPUT_BYTES_MAX = 256           # small inputs run fast and are easy to read
 OTHER_MAX = {"welcome": 640, "state": 640, "report": 400, "record": 400, "bus": 1024, "stamp": 90,
              "ack": 70, "status": 64, "sequencer": 160, "publisher": 96}
 KEPT_BYTES_MAX = 24 << 10       # of one file of kept inputs, as hex
+BUS_MESSAGES = 30               # in one input of the bus, about
 GOLDEN = {"event": "event*", "stamp": "stamp", "ack": "ack", "record": "record*",
           "filters": "filters", "hello": "hello*", "welcome": "welcome", "fetch": "fetch",
           "page": "page", "report": "report", "status": "status", "state": "state",
@@ -119,7 +120,8 @@ def run(target, args):
     command = [program, "-max_len=%d" % OTHER_MAX.get(target, INPUT_BYTES_MAX), "-timeout=30",
                "-rss_limit_mb=2048", "-print_final_stats=1", "-artifact_prefix=" + artifacts,
                "-verbosity=1"] + dictionary(target, args.work)
-    command.append("-max_total_time=%d" % args.seconds if args.seconds else "-runs=%d" % args.runs)
+    runs = args.runs // BUS_MESSAGES if target == "bus" else args.runs
+    command.append("-max_total_time=%d" % args.seconds if args.seconds else "-runs=%d" % runs)
     if target in ("bus", "sequencer", "publisher", "subscriber"):
         command.append("-len_control=0")    # an input is a run of steps: long ones from the start
     if target == "bus":
