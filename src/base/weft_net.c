@@ -12,6 +12,7 @@
  * connection that failed while its receive queue was full. */
 #define KEEPALIVE_S 2
 #define KEEPALIVE_COUNT 3
+#define CONNECT_MS 3000 /* the kernel alone would wait for minutes, with growing pauses */
 #define RECONNECT_MS 100
 #define RECONNECT_MS_MAX 1000
 
@@ -105,6 +106,7 @@ void *weft_net_socket(void *context, int type, int hwm) {
     s_set(socket, ZMQ_TCP_KEEPALIVE_INTVL, KEEPALIVE_S);
     s_set(socket, ZMQ_TCP_KEEPALIVE_CNT, KEEPALIVE_COUNT);
     s_set(socket, ZMQ_TCP_MAXRT, KEEPALIVE_S * KEEPALIVE_COUNT * 1000);
+    s_set(socket, ZMQ_CONNECT_TIMEOUT, CONNECT_MS);
     s_set(socket, ZMQ_RECONNECT_IVL, RECONNECT_MS);
     s_set(socket, ZMQ_RECONNECT_IVL_MAX, RECONNECT_MS_MAX);
     (void) zmq_setsockopt(socket, ZMQ_MAXMSGSIZE, &max, sizeof max);
