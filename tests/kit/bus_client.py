@@ -70,7 +70,7 @@ def stamped(body):
 
 # ---- waiting
 
-def receive(socket, seconds=10):
+def receive(socket, seconds=20):
     if not socket.poll(int(seconds * SLOW * 1000)):
         raise AssertionError("no message within %s s" % (seconds * SLOW))
     return socket.recv_multipart()
