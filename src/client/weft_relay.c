@@ -33,6 +33,7 @@ struct weft_relay {
     size_t group_type_size;
     uint64_t group_first;
     weft_err_t told; /* stop that was written to diag */
+    bool held_back;  /* the bus accepts nothing, and that was written to diag */
 };
 
 weft_err_t weft_relay_new(weft_relay_t **out, const weft_relay_config_t *config) {
@@ -101,16 +102,31 @@ static weft_err_t s_connect(weft_relay_t *self, const weft_welcome_t *welcome) {
     return WEFT_OK;
 }
 
+/* Once for each time that the bus stops to accept, not for each HELLO meanwhile. */
+static void s_tell_accepting(weft_relay_t *self, const weft_welcome_t *welcome) {
+    if (welcome->accepting == !self->held_back) return;
+    self->held_back = !welcome->accepting;
+    if (self->held_back)
+        weft_diag(WEFT_DIAG_WARN, "relay.held_back", "source=\"%s\" bus=\"%s\" reason=\"%.*s\"",
+                  self->name, self->link.endpoint, (int) welcome->reason.size,
+                  welcome->reason.data);
+    else
+        weft_diag(WEFT_DIAG_INFO, "relay.goes_on", "source=\"%s\" bus=\"%s\"", self->name,
+                  self->link.endpoint);
+}
+
 static void s_on_reply(weft_relay_t *self, weft_command_t command, zmq_msg_t *body) {
     int64_t now = weft_os_monotonic_ms();
     if (command == WEFT_COMMAND_WELCOME) {
         weft_welcome_t welcome;
         weft_err_t rc = weft_welcome_decode(zmq_msg_data(body), zmq_msg_size(body), &welcome);
         if (rc == WEFT_OK) rc = s_connect(self, &welcome);
-        if (rc == WEFT_OK)
+        if (rc == WEFT_OK) {
+            s_tell_accepting(self, &welcome);
             weft_publisher_welcome(self->publisher, now, &welcome);
-        else
+        } else {
             weft_publisher_stop(self->publisher, rc == WEFT_E_BAD_FIELD ? WEFT_E_PROTO : rc);
+        }
     } else if (command == WEFT_COMMAND_ERROR) {
         weft_error_t error;
         weft_err_t rc = weft_error_decode(zmq_msg_data(body), zmq_msg_size(body), &error);
