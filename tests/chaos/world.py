@@ -56,11 +56,13 @@ def crash_points(*rooms):
 
 class World:
     """bus: endpoint the bus binds; reach: endpoint that the others are given, if another.
-    around: {name: words to put before a program's command}, as ["ip", "netns", …]; "" is the default."""
+    around: {name: words to put before a program's command}; "" is for those without words of their own.
+    environment: added to that of every program."""
 
     def __init__(self, scratch, bus=None, reach=None, store=None, around=None, bind_any=False,
-                 publishers=PUBLISHERS, cast=None):
-        self.scratch, self.cast = scratch, cast or CAST
+                 environment=None):
+        self.scratch, self.cast = scratch, CAST
+        self.environment = environment or {}
         self.bin = os.environ["WEFT_CHAOS_BIN"]
         self.go = os.path.join(scratch, "go")
         self.store = store or os.path.join(scratch, "store")
@@ -69,7 +71,7 @@ class World:
         self.endpoint = reach or endpoint
         words = ["chaos-bus", "--endpoint", endpoint, "--store", self.store]
         self.processes = {"bus": self.process("bus", words + (["--bind-any"] if bind_any else []))}
-        for name in publishers:
+        for name in PUBLISHERS:
             self.processes[name] = self.process(name, [
                 "chaos-pub", "--bus", self.endpoint, "--name", name, "--journal",
                 self.journal(name), "--go", self.go, "--every", "20"])
@@ -78,11 +80,12 @@ class World:
                 "chaos-service", name, "--bus", self.endpoint, "--data", self.data(name),
                 "--on", ",".join(on), "--emit", emit, "--make", make, "--every", str(every),
                 "--go", self.go])
-        self.publishers = list(publishers)
+        self.publishers = list(PUBLISHERS)
 
     def process(self, name, words):
         words[0] = os.path.join(self.bin, words[0])
-        return Process(name, [*self.around.get(name, self.around.get("", [])), *words], self.scratch)
+        return Process(name, [*self.around.get(name, self.around.get("", [])), *words], self.scratch,
+                       self.environment)
 
     def __getitem__(self, name):
         return self.processes[name]

@@ -5,6 +5,7 @@ What is needed is taken from the tree itself, and each need names what asked for
   libraries that built programs name as NEEDED have a development package with their lib*.so
   commands  called by dev, .ci/run, scripts and the presets
   modules   imported by Python tests
+  files     below /usr/lib that Python tests name (a pattern with * is fine)
 Whether a section other than build lists too much is checked the same way.
 """
 
@@ -177,15 +178,27 @@ def python_nodes():
 
 
 def commands_of_python():
-    """Words that start a list, as for subprocess, or that shutil.which looks for."""
+    """Words that start a list, as for subprocess, or that shutil.which looks for, or a function run… gets."""
     for path, node in python_nodes():
         first = None
         if isinstance(node, ast.List) and node.elts:
             first = node.elts[0]
-        elif isinstance(node, ast.Call) and getattr(node.func, "attr", "") == "which" and node.args:
-            first = node.args[0]
+        elif isinstance(node, ast.Call) and node.args:
+            name = getattr(node.func, "attr", "") or getattr(node.func, "id", "")
+            if name == "which" or name.startswith("run"):
+                first = node.args[0]
         if isinstance(first, ast.Constant) and isinstance(first.value, str):
             yield first.value, path
+
+
+def needed_files():
+    wanted = {}
+    for path, node in python_nodes():
+        if isinstance(node, ast.Constant) and isinstance(node.value, str) and re.match(r"/usr/lib/\S+$", node.value):
+            wanted.update({file: path for file in glob.glob(node.value) if os.path.isfile(file)})
+    found = owners(wanted)
+    for file, path in sorted(wanted.items()):
+        yield found.get(file, f"(no package owns {file})"), f"{file} in {path}"
 
 
 def needed_modules():
@@ -222,7 +235,7 @@ def main():
         print("not a Debian system")
         return 77
     listed, basic, parts, needs = sections(), always_there(), compiler_parts(), {}
-    for source in (needed_headers, needed_libraries, needed_commands, needed_modules):
+    for source in (needed_headers, needed_libraries, needed_commands, needed_files, needed_modules):
         for package, why in source():
             needs.setdefault(parts.get(package, package), why)
     # Clang's run-time library is what -fsanitize links; no program of this build shows it.
