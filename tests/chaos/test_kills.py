@@ -19,6 +19,7 @@ RANDOM_SECONDS = 0.15
 class Kills:
     def __init__(self, world, rng):
         self.world, self.rng, self.at = world, rng, collections.Counter()
+        self.doing = []  # in this round, for whoever looks at a failure
 
     def moment(self):
         """At a random moment of whatever is going on; nothing is waited for."""
@@ -27,11 +28,13 @@ class Kills:
     def kill_now(self, name):
         self.moment()
         self.world.kill(name)
+        self.doing.append(f"kill {name}")
         self.at["random moment"] += 1
 
     def die_at_point(self, name):
         """Start it so that it kills itself at a named point; that may be before it is ready."""
         point, hits = self.rng.choice(self.world.points(name)), self.rng.choice((1, 1, 2, 5, 20))
+        self.doing.append(f"{name} until {point}:{hits}")
         process = self.world[name].start(ready=False, WEFT_CRASH_AT=f"{point}:{hits}")
         end = time.monotonic() + POINT_SECONDS * SLOW
         while process.alive() and time.monotonic() < end:
@@ -44,6 +47,7 @@ class Kills:
 
     def round(self):
         """One or two processes at once, half of the time a second time while they recover."""
+        self.doing.clear()
         names = self.rng.sample(list(self.world.processes), self.rng.choice((1, 1, 1, 2)))
         if self.rng.random() < 0.3 and "bus" not in names:
             names[0] = "bus"
@@ -63,7 +67,11 @@ def test_nothing_is_lost_or_doubled_under_kill_9(scratch):
         kills = Kills(world, rng)
         began = time.monotonic()
         for number in range(1, ROUNDS + 1):
-            kills.round()
+            try:
+                kills.round()
+            except BaseException:
+                print(f"  in round {number}: {', '.join(kills.doing)}, start again, converge", flush=True)
+                raise
             if number % JUDGE_EVERY == 0:
                 print(f"  {number} rounds, {time.monotonic() - began:.0f} s", flush=True)
                 world.rest_and_judge()
