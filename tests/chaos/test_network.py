@@ -14,6 +14,7 @@ from world import Running, World, main
 PORTS = (7600, 7601, 7602)
 BUS = "tcp://0.0.0.0:7600"
 ALONE = "shipping"  # lives on a third host
+DEAD_SECONDS = 6    # after so long a connection that takes nothing has ended (C4)
 
 FAULTS = {  # name: (begin, end, does anything pass meanwhile)
     "link down": (lambda host: host.cable(False), lambda host: host.cable(True), False),
@@ -63,6 +64,23 @@ def test_faults_between_bus_and_all(scratch):
             else:  # what was under way when it began may still arrive
                 check(world.head() - head < 20, True, f"{name}: {world.head() - head} events passed")
             end(host)
+            world.converge(60)
+        world.rest_and_judge(60)
+    host.close()
+
+
+def test_bus_restarts_while_nobody_reaches_it(scratch):
+    """No end of a connection is told to the other side: who only listens learns of it by probes and silence."""
+    host = namespaces.Host()
+    with Running(far_world(scratch, host)) as world:
+        for seconds in (0, DEAD_SECONDS + 3):
+            head = world.head()
+            wait_until("some history", lambda: world.head() > head + 100, 60)
+            host.cable(False)
+            world.kill("bus")
+            world["bus"].start()
+            time.sleep(seconds)  # the fault itself
+            host.cable(True)
             world.converge(60)
         world.rest_and_judge(60)
     host.close()
