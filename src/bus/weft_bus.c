@@ -202,12 +202,18 @@ static bool s_commit(weft_bus_t *self) {
     size_t count;
     (void) weft_sequencer_rows(self->sequencer, &count);
     if (!count) return false;
+    int64_t began_us = weft_os_monotonic_us();
     if (weft_store_append(self->store, self->sequencer) != WEFT_OK) {
         weft_sequencer_rollback(self->sequencer, WEFT_DROP_STORE_FAILED);
         return false;
     }
     weft_sequencer_commit(self->sequencer);
+    int64_t took_us = weft_os_monotonic_us() - began_us;
     weft_bus_stat_add(&self->stats.commits, 1);
+    weft_histogram_add(&self->stats.commit_us, (uint64_t) took_us);
+    weft_histogram_add(&self->stats.batch_events, count);
+    weft_bus_stat_set(&self->stats.head, weft_sequencer_position(self->sequencer));
+    weft_diag(WEFT_DIAG_DEBUG, "bus.commit", "events=%zu us=%lld", count, (long long) took_us);
     return true;
 }
 

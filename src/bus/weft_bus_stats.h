@@ -5,6 +5,7 @@
 
 #include "weft.h"
 #include "weft_counters.h"
+#include "weft_histogram.h"
 
 #include <stdatomic.h>
 
@@ -26,11 +27,17 @@ typedef struct {
     WEFT_BUS_COUNTERS(X)
 #undef X
     atomic_uint_least64_t drops[WEFT_DROP_COUNT];
+    weft_histogram_t commit_us, batch_events;
+    atomic_uint_least64_t head, cache_bytes; /* last committed position; SQLite's page cache */
     atomic_int trouble; /* weft_err_t: WEFT_OK, or why no events are accepted */
 } weft_bus_stats_t;
 
 static inline void weft_bus_stat_add(atomic_uint_least64_t *counter, uint64_t more) {
     atomic_fetch_add_explicit(counter, more, memory_order_relaxed);
+}
+
+static inline void weft_bus_stat_set(atomic_uint_least64_t *figure, uint64_t value) {
+    atomic_store_explicit(figure, value, memory_order_relaxed);
 }
 
 static inline uint64_t weft_bus_stat(const atomic_uint_least64_t *counter) {

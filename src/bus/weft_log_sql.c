@@ -82,3 +82,19 @@ const char weft_sql_row[] =
 const char weft_sql_chain[] = "SELECT chain FROM events WHERE position = ?1";
 const char weft_sql_rows_after[] = "SELECT position, type, chain, stored_us, event"
                                    " FROM events WHERE position > ?1 ORDER BY position LIMIT ?2";
+
+const char weft_sql_copy_rows[] =
+    "INSERT INTO main.events SELECT position, type, stored_us, chain, event FROM source.events"
+    " WHERE position > ?1 ORDER BY position LIMIT ?2";
+const char weft_sql_copy_top[] = "SELECT max(position) FROM main.events";
+const char weft_sql_copy_wanted[] = "SELECT max(position) FROM source.events";
+const char weft_sql_copy_rest[] =
+    "INSERT INTO main.meta SELECT key, value FROM source.meta;"
+    "INSERT INTO main.types SELECT id, name FROM source.types;"
+    "INSERT INTO main.origins SELECT origin, source, last, position, chain FROM source.origins;"
+    "DELETE FROM main.events WHERE position <="
+    " (SELECT value FROM main.meta WHERE key = 'anchor_position');";
+const char weft_sql_copy_has_readers[] =
+    "SELECT count(*) FROM source.sqlite_schema WHERE name = 'readers'";
+const char weft_sql_copy_readers[] = "INSERT INTO main.readers"
+                                     " SELECT instance, name, resume, seen_us FROM source.readers";

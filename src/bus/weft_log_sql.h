@@ -42,4 +42,12 @@ extern const char weft_sql_chain[];             /* position → chain */
 extern const char
     weft_sql_rows_after[]; /* position, limit → position, type, chain, stored_us, event */
 
+/* For a copy; the store that is read is attached as source. */
+extern const char weft_sql_copy_rows[];        /* after, limit */
+extern const char weft_sql_copy_top[];         /* → highest position in the copy */
+extern const char weft_sql_copy_wanted[];      /* → highest position in the source */
+extern const char weft_sql_copy_rest[];        /* all but rows and readers */
+extern const char weft_sql_copy_has_readers[]; /* → 1 if the source knows readers */
+extern const char weft_sql_copy_readers[];
+
 #endif

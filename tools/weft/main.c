@@ -8,8 +8,8 @@
 #include <string.h>
 
 static const weft_verb_t *const s_verbs[] = {
-    &weft_verb_pub,    &weft_verb_sub,   &weft_verb_get,
-    &weft_verb_status, &weft_verb_check, &weft_verb_trim,
+    &weft_verb_pub,   &weft_verb_sub,  &weft_verb_get,    &weft_verb_status,
+    &weft_verb_check, &weft_verb_trim, &weft_verb_backup, &weft_verb_restore,
 };
 #define VERBS (sizeof s_verbs / sizeof *s_verbs)
 

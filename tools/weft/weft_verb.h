@@ -18,7 +18,7 @@ struct weft_verb {
 };
 
 extern const weft_verb_t weft_verb_pub, weft_verb_sub, weft_verb_get, weft_verb_status,
-    weft_verb_check, weft_verb_trim;
+    weft_verb_check, weft_verb_trim, weft_verb_backup, weft_verb_restore;
 
 /* "--NAME VALUE" or "--NAME=VALUE", or a flag "--NAME". */
 typedef struct {

@@ -1,0 +1,198 @@
+#!/usr/bin/env python3
+"""weft backup and restore: a whole copy while the bus takes 10^5 events a second, and what they refuse.
+
+Load is paced by the clock. Each commit's time comes from the bus' own debug line."""
+import datetime
+import json
+import os
+import re
+import signal
+import subprocess
+import threading
+import time
+
+import msgpack
+
+from bus_client import SCRATCH, SLOW, Bus, Peer, check_books, main, store, wait_until
+from process import Process
+
+WEFT = os.path.join(os.environ["WEFT_BIN_DIR"], "weft")
+RATE = 100_000 if SLOW == 1 else 10_000  # sanitizers are no place to measure
+BURST = 500
+WAL_BOUND = 64 << 20
+NOISE_US = 100_000
+LOG_BEHIND, FORKED = 16, 17
+
+
+def weft(*arguments, status=0):
+    done = subprocess.run([WEFT, *arguments], capture_output=True, text=True, check=False,
+                          timeout=300)
+    assert done.returncode == status, (arguments, done)
+    return done.stdout if status == 0 else done.stderr
+
+
+class Load(threading.Thread):
+    """Events of one origin, in bursts, as many a second as wanted."""
+
+    def __init__(self, peer):
+        super().__init__(daemon=True)
+        self.peer, self.ends, self.late = peer, threading.Event(), 0.0
+
+    def run(self):
+        pack = msgpack.Packer(use_bin_type=True).pack
+        data = "x" * 100
+        due = time.monotonic()
+        while not self.ends.is_set():
+            first = self.peer.seq + 1
+            self.peer.seq += BURST
+            self.peer.pub.send_multipart([b"load.made", b"".join(
+                pack([1, self.peer.origin, seq, 1, "python", "s", None, None, data])
+                for seq in range(first, first + BURST))])
+            due += BURST / RATE
+            wait = due - time.monotonic()
+            self.late = max(self.late, -wait)
+            if wait > 0:
+                self.ends.wait(wait)
+
+    def end(self):
+        self.ends.set()
+        self.join()
+
+
+def commits(bus, begin, end):
+    """Durations in µs of the commits whose line was written between two Unix times."""
+    out = []
+    for stamp, us in re.findall(r"^(\S+)Z debug bus.commit events=\d+ us=(\d+)$", bus.log(), re.M):
+        at = datetime.datetime.fromisoformat(stamp + "+00:00").timestamp()
+        if begin <= at < end:
+            out.append(int(us))
+    return sorted(out)
+
+
+def p999(figures):
+    return figures[min(len(figures) - 1, int(len(figures) * 0.999))]
+
+
+def debug_bus(name):
+    bus = Process(name, [os.path.join(os.environ["WEFT_BIN_DIR"], "weft-bus"), "--endpoint",
+                         "tcp://127.0.0.1:0", "--store", store(name)], SCRATCH,
+                  {"WEFT_DIAG": "debug"}).start()
+    bus.control, bus.fanout, bus.ingest = (
+        bus.ready[key] for key in ("control", "fanout", "ingest"))
+    return bus
+
+
+def test_a_backup_under_load_is_whole_and_the_bus_goes_on():
+    bus = debug_bus("loaded")
+    try:
+        peer = Peer(bus)
+        peer.sub.close()  # nobody reads here
+        load = Load(peer)
+        load.start()
+        wait_until("half a million events",
+                   lambda: peer.counter("stored") >= 5 * RATE, 60)
+        began = time.time()
+        head = peer.status()["head"]
+        told = json.loads(weft("backup", "--store", store("loaded"), store("copy"), "--json"))
+        ended = time.time()
+        wal = store("loaded/log.db-wal")
+        wait_until("the WAL back under its bound", lambda: os.path.getsize(wal) <= WAL_BOUND, 10)
+        load.end()
+        wait_until("all is stored", lambda: peer.counter("stored") == peer.seq, 60)
+        check_books(peer.status())
+        before, during = commits(bus, began - 4, began), commits(bus, began, ended)
+        print("  copied %d events in %.1f s; commits: %d before, p50 %d, p99.9 %d us; "
+              "%d during, p50 %d, p99.9 %d us; load was late by %.0f ms at most"
+              % (told["head"], ended - began, len(before), before[len(before) // 2], p999(before),
+                 len(during), during[len(during) // 2], p999(during), load.late * 1e3))
+        assert told["head"] >= head and told["first"] == 1
+        assert told["head"] < peer.status()["head"]
+        check = json.loads(weft("check", store("copy"), "--json"))
+        assert check["whole"] and check["head"] == told["head"], check
+        assert sorted(os.listdir(store("copy"))) == ["lock", "log.db"], os.listdir(store("copy"))
+        # Few commits make p99.9 their maximum: below the floor it says nothing about the backup.
+        assert SLOW > 1 or p999(during) <= max(2 * p999(before), NOISE_US), (before[-5:], during[-5:])
+    finally:
+        bus.stop()
+
+
+def filled(name, count):
+    bus = Bus(store(name))
+    peer = Peer(bus)
+    for number in range(count):
+        peer.emit(b"a.b", number)
+    peer.wait_ack(count)
+    return bus, peer
+
+
+def test_a_restored_store_goes_on_and_services_that_saw_more_are_refused():
+    bus, peer = filled("old", 100)
+    weft("backup", "--store", store("old"), store("old.copy"))
+    peer.emit(b"a.b", "late")
+    peer.wait_ack(101)
+    head = peer.page([None, 100, None])[1][0]
+    bus.stop()
+    weft("restore", "--store", store("new"), store("old.copy"))
+    assert os.path.exists(store("old.copy/log.db"))
+    bus = Bus(store("new"))
+    again = Peer(bus)
+    assert len(again.read_log()) == 100 and bus.log == bytes.fromhex(bus.ready["log"])
+    command, body = again.hello(position=[bus.log, 101, head[3]])
+    assert command == b"ERROR" and body["code"] == LOG_BEHIND, body
+    # the origin goes on from where the copy has it
+    again.origin, again.seq = peer.origin, 100
+    again.emit(b"a.b", "other")
+    again.wait_ack(101)
+    command, body = again.hello(position=[bus.log, 101, head[3]])
+    assert command == b"ERROR" and body["code"] == FORKED, body
+
+
+def test_a_trimmed_store_is_copied_from_where_it_begins():
+    bus, peer = filled("trimmed", 100)
+    assert peer.ask(b"TRIM", {"to": 40, "age_us": 0, "bytes": 0, "force": True,
+                              "dry_run": False})[0] == b"TRIMMED"
+    wait_until("the trim", lambda: peer.welcome()["first"] == 40)
+    told = json.loads(weft("backup", "--store", store("trimmed"), store("trimmed.copy"), "--json"))
+    assert (told["first"], told["head"]) == (41, 100), told
+    bus.stop()
+
+
+def test_what_is_refused_leaves_nothing_behind():
+    bus, _ = filled("whole", 3000)
+    assert "no store" in weft("backup", "--store", store("none"), store("x"), status=2)
+    assert "--store DIR is missing" in weft("backup", store("x"), status=2)
+    weft("backup", "--store", store("whole"), store("x"))
+    assert "is there already" in weft("backup", "--store", store("whole"), store("x"), status=1)
+    assert "is there already" in weft("restore", "--store", store("whole"), store("x"), status=1)
+    with open(store("x/log.db"), "r+b") as file:
+        middle = os.path.getsize(store("x/log.db")) // 2
+        file.seek(middle)
+        byte = file.read(1)[0]
+        file.seek(middle)
+        file.write(bytes([byte ^ 1]))
+    said = weft("restore", "--store", store("y"), store("x"), status=1)
+    assert "is damaged" in said and "weft check" in said, said
+    assert not [name for name in os.listdir(SCRATCH) if name.startswith("y")]
+    bus.stop()
+
+
+def test_an_interrupted_backup_leaves_nothing_and_a_killed_one_is_no_hindrance():
+    bus, _ = filled("cut", 3000)
+    for number in (signal.SIGINT, signal.SIGKILL):
+        child = subprocess.Popen([WEFT, "backup", "--store", store("cut"), store("z")],
+                                 stderr=subprocess.PIPE)
+        wait_until("its directory", lambda: os.path.exists(store("z.partial/lock")) or
+                   os.path.exists(store("z/log.db")))
+        child.send_signal(number)
+        child.communicate(timeout=60)
+        assert os.path.exists(store("z/log.db")) == (child.returncode == 0)
+        if number == signal.SIGINT and child.returncode == 1:
+            assert not os.path.exists(store("z.partial"))
+        if child.returncode == 0:
+            os.rename(store("z"), store("z%d" % number))
+    weft("backup", "--store", store("cut"), store("z"))
+    bus.stop()
+
+
+if __name__ == "__main__":
+    main(globals())
