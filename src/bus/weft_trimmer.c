@@ -5,7 +5,7 @@
 
 #define ROWS_MIN 64u
 #define ROWS_MAX 16384u
-#define STEP_US 1000 /* what a step should take at most */
+#define STEP_US 1000  /* what a step should take at most */
 #define PAUSE_STEPS 9 /* then commits have this much more time than the step took */
 #define TROUBLE_US 1000000
 

@@ -1,7 +1,7 @@
 /* weft_mp: msgpack field by field, without allocation or recursion.
  *
  * Reader: a cursor over borrowed bytes. Each function takes one value of the kind it names and
- * returns true, or returns false and leaves the cursor where it was. Any legal encoding of a value
+ * returns true, or returns false and leaves the cursor where it was. What is out is 0 then. Any legal encoding of a value
  * is taken, also one longer than needed.
  * Writer: appends to a weft_buf_t in the shortest form, except weft_mp_put_u64, which is always
  * nine bytes so that sizes are known beforehand.
@@ -48,6 +48,7 @@ static inline uint64_t weft_be(const uint8_t *at, unsigned bytes) {
 /* The kinds that each event has are read inline: an event takes a dozen of them. */
 
 static inline bool weft_mp_uint(weft_mp_t *r, uint64_t *out) {
+    *out = 0;
     size_t left = weft_mp_left(r);
     if (!left) return false;
     uint8_t tag = r->at[0];
@@ -71,6 +72,8 @@ static inline bool weft_mp_nil(weft_mp_t *r) {
 }
 
 static inline bool weft_mp_str(weft_mp_t *r, const char **out, size_t *size) {
+    *out = NULL;
+    *size = 0;
     size_t left = weft_mp_left(r), head = 1, body;
     if (!left) return false;
     uint8_t tag = r->at[0];
@@ -92,6 +95,8 @@ static inline bool weft_mp_str(weft_mp_t *r, const char **out, size_t *size) {
 }
 
 static inline bool weft_mp_bin(weft_mp_t *r, const uint8_t **out, size_t *size) {
+    *out = NULL;
+    *size = 0;
     size_t left = weft_mp_left(r);
     if (!left) return false;
     uint8_t tag = r->at[0];
