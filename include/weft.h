@@ -272,8 +272,9 @@ typedef struct {
 
 /* Make a service: parse argv, open (or create) and lock its database DIR/NAME.db.
  * Options every service has: --bus ENDPOINT (default $WEFT_BUS or tcp://127.0.0.1:7600), --data DIR
- * (default .), --filter-from start|now, --park-after N, --adopt-log now|start|POSITION, --new-origin,
- * --help, --version.
+ * (default .), --filter-from start|now, --park-after N, --on-error park|skip|stop (what becomes of an
+ * event whose handler has failed N times), --adopt-log now|start|POSITION, --new-origin, --help,
+ * --version.
  * The service takes SIGINT and SIGTERM while it runs.
  * Returns WEFT_OK, WEFT_E_HELP, WEFT_E_USAGE (reason on stderr), WEFT_E_LOCKED, WEFT_E_SCHEMA,
  *         WEFT_E_STORE, WEFT_E_IO, WEFT_E_NOMEM; the cause has been written by weft_diag. */
@@ -293,7 +294,7 @@ WEFT_API weft_err_t weft_service_schema(weft_service_t *self, const char *const 
 
 /* Handle one event. Runs inside the transaction that also moves the position. Do not begin or end
  * transactions, do not block. Anything but WEFT_OK rolls back what it did; the event is tried again
- * with growing pauses and in the end parked together with its subject. */
+ * with growing pauses and in the end parked together with its subject, or what --on-error says. */
 typedef weft_err_t (*weft_handler_fn)(weft_tx_t *tx, const weft_event_t *event, void *arg);
 /* Call before weft_service_run. Several handlers may match one event: they run in this order.
  * Returns WEFT_OK, WEFT_E_BAD_FILTER, WEFT_E_TOO_BIG (257th filter), WEFT_E_NOMEM. */
@@ -352,7 +353,9 @@ typedef struct {
     uint64_t applied_live;     /* events applied since the start that came live */
     uint64_t outbox;           /* events emitted and not yet acknowledged */
     uint64_t parked;           /* rows in weft_parked */
-    weft_err_t publisher;      /* WEFT_OK, or why the publisher stopped */
+    int64_t parked_oldest_us; /* Unix time in µs at which the oldest of them was parked; 0: none */
+    uint64_t skipped;         /* events given up since the start (--on-error skip) */
+    weft_err_t publisher;     /* WEFT_OK, or why the publisher stopped */
 } weft_service_info_t;
 WEFT_API void weft_service_info(weft_service_t *self, weft_service_info_t *info);
 

@@ -40,9 +40,12 @@ struct weft_applier {
     const char *filters[WEFT_FILTERS_MAX];
     size_t filters_count;
     unsigned park_after;
+    weft_on_error_t on_error;
     bool in_transaction, committing;
     weft_map_t *parked_subjects;
     uint64_t parked;
+    int64_t parked_oldest_us; /* 0: none */
+    uint64_t skipped;
     uint64_t parked_now; /* in the transaction at hand */
 
     weft_batch_t batch; /* borrowed */
@@ -63,15 +66,18 @@ struct weft_applier {
 
 /* ---- lifecycle */
 
-static bool s_add_subject(void *arg, const char *subject, uint64_t count) {
+static bool s_add_subject(void *arg, const char *subject, uint64_t count, int64_t oldest_us) {
     weft_applier_t *self = arg;
     self->parked += count;
+    if (!self->parked_oldest_us || oldest_us < self->parked_oldest_us)
+        self->parked_oldest_us = oldest_us;
     if (!*subject || weft_map_get(self->parked_subjects, subject, strlen(subject))) return true;
     return weft_map_put(self->parked_subjects, subject, strlen(subject), self);
 }
 
 static weft_err_t s_load_parked(weft_applier_t *self) {
     self->parked = 0;
+    self->parked_oldest_us = 0;
     weft_map_clear(self->parked_subjects, NULL);
     return weft_service_store_subjects(self->store, s_add_subject, self);
 }
@@ -84,12 +90,13 @@ static int s_veto(void *arg) {
 }
 
 weft_err_t weft_applier_new(weft_applier_t **out, weft_service_store_t *store,
-                            weft_outbox_t *outbox, unsigned park_after) {
+                            weft_outbox_t *outbox, unsigned park_after, weft_on_error_t on_error) {
     weft_applier_t *self = calloc(1, sizeof *self);
     if (!self) return WEFT_E_NOMEM;
     self->store = store;
     self->outbox = outbox;
     self->park_after = park_after;
+    self->on_error = on_error;
     self->parked_subjects = weft_map_new();
     weft_err_t rc = self->parked_subjects ? s_load_parked(self) : WEFT_E_NOMEM;
     if (rc == WEFT_OK) rc = weft_service_store_position(store, &self->stored);
@@ -170,6 +177,7 @@ static weft_err_t s_commit(weft_applier_t *self) {
     WEFT_CRASH_POINT("applier.committed");
     self->in_transaction = false;
     self->parked += self->parked_now;
+    if (self->parked_now && !self->parked_oldest_us) self->parked_oldest_us = weft_os_now_us();
     (void) weft_outbox_committed(self->outbox); /* a stopped relay shows in weft_service_info */
     return WEFT_OK;
 }
@@ -386,6 +394,27 @@ static weft_err_t s_park_at(weft_applier_t *self) {
     return WEFT_OK;
 }
 
+/* Give up on the event at hand for good: only the position moves past it. */
+static weft_err_t s_skip_at(weft_applier_t *self) {
+    const weft_event_t *event = &self->batch.events[self->at];
+    weft_resume_t to = s_place_of(self, self->at);
+    weft_err_t rc = s_begin(self);
+    if (rc != WEFT_OK) return rc;
+    rc = s_move(self, &to);
+    if (rc != WEFT_OK) {
+        s_rollback(self);
+        return rc;
+    }
+    rc = s_commit(self);
+    if (rc != WEFT_OK) return rc;
+    weft_diag(
+        WEFT_DIAG_ERROR, "service.skipped", "position=%llu type=%s subject=\"%s\" reason=\"%s\"",
+        (unsigned long long) event->position.value, event->type, event->subject, self->reason);
+    self->skipped++;
+    s_applied(self, self->at + 1, &to);
+    return WEFT_OK;
+}
+
 static weft_err_t s_failed(weft_applier_t *self, int64_t now_ms) {
     const weft_event_t *event = &self->batch.events[self->at];
     self->attempts++;
@@ -393,7 +422,11 @@ static weft_err_t s_failed(weft_applier_t *self, int64_t now_ms) {
               "position=%llu type=%s attempt=%u of=%u reason=\"%s\"",
               (unsigned long long) event->position.value, event->type, self->attempts,
               self->park_after, self->reason);
-    if (self->attempts >= self->park_after) return s_park_at(self);
+    if (self->attempts >= self->park_after && self->on_error == WEFT_ON_ERROR_SKIP)
+        return s_skip_at(self);
+    if (self->attempts >= self->park_after && self->on_error == WEFT_ON_ERROR_PARK)
+        return s_park_at(self);
+    if (self->attempts >= self->park_after) return WEFT_E_HANDLER;
     self->pause_ms = self->attempts == 1 ? RETRY_MS_MIN : self->pause_ms * 2;
     if (self->pause_ms > RETRY_MS_MAX) self->pause_ms = RETRY_MS_MAX;
     self->again_ms = now_ms + self->pause_ms;
@@ -422,9 +455,9 @@ weft_err_t weft_applier_run(weft_applier_t *self, int64_t now_ms, int64_t *again
         }
         if (rc == WEFT_E_HANDLER) {
             rc = s_failed(self, now_ms);
-            if (rc == WEFT_OK) continue; /* parked: on with the next one */
+            if (rc == WEFT_OK) continue; /* parked or skipped: on with the next one */
         }
-        if (rc == WEFT_E_PARKED_FULL || rc == WEFT_E_NOMEM) return rc;
+        if (rc == WEFT_E_PARKED_FULL || rc == WEFT_E_HANDLER || rc == WEFT_E_NOMEM) return rc;
         if (rc != WEFT_E_AGAIN) {
             weft_diag(WEFT_DIAG_WARN, "service.trouble", "error=%s again_ms=%d", weft_err_name(rc),
                       STORE_PAUSE_MS);
@@ -561,9 +594,20 @@ weft_err_t weft_applier_retry(weft_applier_t *self, const char *subject, uint64_
     return loaded != WEFT_OK ? loaded : rc;
 }
 
+weft_err_t weft_applier_drop(weft_applier_t *self, const char *subject, weft_position_t position,
+                             uint64_t *dropped) {
+    *dropped = 0;
+    if (self->in_transaction) return WEFT_E_STATE;
+    weft_err_t rc = weft_service_store_drop(self->store, subject, position, dropped);
+    weft_err_t loaded = s_load_parked(self);
+    return rc != WEFT_OK ? rc : loaded;
+}
+
 void weft_applier_info(const weft_applier_t *self, weft_applier_info_t *info) {
     *info = (weft_applier_info_t){.stored = self->stored.position,
                                   .applied_catch_up = self->applied_catch_up,
                                   .applied_live = self->applied_live,
-                                  .parked = self->parked};
+                                  .parked = self->parked,
+                                  .parked_oldest_us = self->parked_oldest_us,
+                                  .skipped = self->skipped};
 }

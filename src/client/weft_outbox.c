@@ -234,6 +234,10 @@ weft_err_t weft_outbox_step(weft_outbox_t *self) {
     return rc;
 }
 
+void weft_outbox_report(weft_outbox_t *self, const weft_report_t *report) {
+    weft_relay_report(self->relay, report);
+}
+
 int weft_outbox_fd(const weft_outbox_t *self) {
     return weft_relay_fd(self->relay);
 }

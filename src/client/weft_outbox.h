@@ -28,6 +28,7 @@ void weft_outbox_rewind(weft_outbox_t *self, uint64_t added);
 weft_err_t weft_outbox_committed(weft_outbox_t *self);
 /* Carry on with sending and acknowledgements. WEFT_OK, or why the relay stopped. */
 weft_err_t weft_outbox_step(weft_outbox_t *self);
+void weft_outbox_report(weft_outbox_t *self, const weft_report_t *report);
 int weft_outbox_fd(const weft_outbox_t *self);
 void weft_outbox_wait(weft_outbox_t *self, int timeout_ms);
 bool weft_outbox_linked(const weft_outbox_t *self); /* the bus has been greeted */

@@ -277,6 +277,13 @@ void weft_relay_pruned(weft_relay_t *self, uint64_t oldest) {
     weft_publisher_pruned(self->publisher, oldest);
 }
 
+void weft_relay_report(weft_relay_t *self, const weft_report_t *report) {
+    weft_buf_clear(&self->request);
+    weft_report_encode(&self->request, report);
+    (void) weft_link_send(&self->link, WEFT_COMMAND_REPORT,
+                          &self->request); /* the next one tells as much */
+}
+
 int weft_relay_fd(const weft_relay_t *self) {
     return self->link.epoll_fd;
 }

@@ -38,6 +38,8 @@ void weft_relay_queued(weft_relay_t *self, uint64_t highest);
 void weft_relay_pruned(weft_relay_t *self, uint64_t oldest);
 /* Do what is due without blocking. WEFT_OK, or why it stopped. */
 weft_err_t weft_relay_step(weft_relay_t *self);
+/* Tell the bus how the owner is doing; lost if the bus is away. */
+void weft_relay_report(weft_relay_t *self, const weft_report_t *report);
 int weft_relay_fd(const weft_relay_t *self);
 void weft_relay_wait(weft_relay_t *self, int timeout_ms);
 const weft_publisher_t *weft_relay_publisher(const weft_relay_t *self);

@@ -2,6 +2,7 @@
  * The subscriber hands out batches, the applier applies them, the outbox sends what was emitted.
  * Everything runs on the thread that called weft_service_run. */
 #include "weft_applier.h"
+#include "weft_commands.h"
 #include "weft_limits.h"
 #include "weft_net.h"
 #include "weft_options.h"
@@ -41,9 +42,11 @@ struct weft_service {
     weft_outbox_t *outbox;
     weft_applier_t *applier;
     weft_sub_t *sub;
-    const char *bus, *data, *filter_from, *park_after;
+    const char *bus, *data, *filter_from, *park_after, *on_error;
     const char *adopt_log, *new_origin; /* NULL: not said, or done */
     bool adopting;                      /* the next place is the user's, not the database's */
+    char *database;                     /* absolute path */
+    int64_t commands_seen;              /* data version at which weft_commands was looked at */
     const char
         *backfill; /* filter that is brought up to date now; NULL: the service's own stream */
     weft_position_t limit; /* its end */
@@ -64,17 +67,31 @@ struct weft_service {
 
 /* ---- lifecycle */
 
+static bool s_on_error(const char *text, weft_on_error_t *out) {
+    static const char *const names[] = {[WEFT_ON_ERROR_PARK] = "park",
+                                        [WEFT_ON_ERROR_SKIP] = "skip",
+                                        [WEFT_ON_ERROR_STOP] = "stop"};
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        if (strcmp(names[i], text) != 0) continue;
+        *out = (weft_on_error_t) i;
+        return true;
+    }
+    return false;
+}
+
 static weft_err_t s_parse(weft_service_t *self, int argc, char **argv, const weft_option_t *more,
                           size_t more_count) {
     const char *bus = getenv("WEFT_BUS");
     uint64_t number;
+    weft_on_error_t on_error;
     const weft_option_t own[] = {
         {"bus", "ENDPOINT", "control endpoint of the bus", bus && *bus ? bus : WEFT_DEFAULT_BUS,
          &self->bus},
         {"data", "DIR", "where the database lives", ".", &self->data},
         {"filter-from", "start|now", "what a filter that is new on an old database gets", NULL,
          &self->filter_from},
-        {"park-after", "N", "attempts before a failing event is parked", "5", &self->park_after},
+        {"park-after", "N", "attempts before a failing event is given up", "5", &self->park_after},
+        {"on-error", "park|skip|stop", "what becomes of it then", "park", &self->on_error},
         {"adopt-log", "now|start|N",
          "if the log refuses this database's position: go on after that one", NULL,
          &self->adopt_log},
@@ -107,6 +124,11 @@ static weft_err_t s_parse(weft_service_t *self, int argc, char **argv, const wef
                 self->park_after);
         return WEFT_E_USAGE;
     }
+    if (!s_on_error(self->on_error, &on_error)) {
+        fprintf(stderr, "%s: --on-error '%s': want park, skip or stop\n", self->name,
+                self->on_error);
+        return WEFT_E_USAGE;
+    }
     return WEFT_OK;
 }
 
@@ -119,9 +141,12 @@ static bool s_name_ok(const char *name) {
 
 static weft_err_t s_open(weft_service_t *self) {
     uint64_t park_after = 0;
-    (void) weft_options_number(self->park_after, 1, 1000000, &park_after); /* checked by s_parse */
+    weft_on_error_t on_error = WEFT_ON_ERROR_PARK;
+    (void) s_on_error(self->on_error, &on_error); /* checked by s_parse, as is the number */
+    (void) weft_options_number(self->park_after, 1, 1000000, &park_after);
     weft_err_t rc = weft_service_store_open(&self->store, self->data, self->name);
     if (rc != WEFT_OK) return rc;
+    self->database = realpath(self->store.path, NULL);
     self->context = zmq_ctx_new();
     self->loop = zloop_new();
     self->work_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
@@ -129,7 +154,8 @@ static weft_err_t s_open(weft_service_t *self) {
     zloop_set_nonstop(self->loop, true); /* signals are ours, not CZMQ's */
     rc = weft_outbox_new(&self->outbox, self->store.db, self->name, self->bus, self->context);
     if (rc == WEFT_OK)
-        rc = weft_applier_new(&self->applier, &self->store, self->outbox, (unsigned) park_after);
+        rc = weft_applier_new(&self->applier, &self->store, self->outbox, (unsigned) park_after,
+                              on_error);
     return rc;
 }
 
@@ -169,6 +195,7 @@ void weft_service_destroy(weft_service_t **self_p) {
     for (size_t i = 0; i < self->watches_count; i++) free(self->watches[i]);
     free(self->watches);
     weft_buf_free(&self->announced);
+    free(self->database);
     free(self->name);
     free(self);
     *self_p = NULL;
@@ -222,6 +249,8 @@ void weft_service_info(weft_service_t *self, weft_service_info_t *info) {
                                   .applied_catch_up = applier.applied_catch_up,
                                   .applied_live = applier.applied_live,
                                   .parked = applier.parked,
+                                  .parked_oldest_us = applier.parked_oldest_us,
+                                  .skipped = applier.skipped,
                                   .outbox = weft_outbox_depth(self->outbox),
                                   .publisher = weft_outbox_stopped(self->outbox)};
     if (self->sub) weft_sub_info(self->sub, &info->sub);
@@ -595,6 +624,7 @@ static weft_err_t s_adopt(weft_service_t *self) {
 /* ---- upkeep */
 
 static void s_report(weft_service_t *self, int64_t now_ms) {
+    static const uint8_t no_filters = 0x90; /* an empty array */
     weft_service_info_t info;
     self->report_at_ms = now_ms + REPORT_MS;
     weft_service_info(self, &info);
@@ -605,9 +635,14 @@ static void s_report(weft_service_t *self, int64_t now_ms) {
         .position = self->backfill ? self->limit.value : info.sub.position.value,
         .outbox = info.outbox,
         .parked = info.parked,
+        .parked_oldest = info.parked_oldest_us,
+        .skipped = info.skipped,
         .applied_catch_up = info.applied_catch_up,
         .applied_live = info.applied_live,
         .live = info.sub.live && !self->backfill,
+        .on_error = weft_text(self->on_error),
+        .database = weft_text(self->database ? self->database : ""),
+        .filters = {.data = &no_filters, .size = 1},
     };
     weft_position_t resume = info.stored;
     /* a batch in hand is not applied yet */
@@ -615,7 +650,39 @@ static void s_report(weft_service_t *self, int64_t now_ms) {
     if (self->backfill && weft_service_store_resume(&self->store, &resume) != WEFT_OK)
         resume.value = 0;
     report.resume = resume.value < report.position ? resume.value : report.position;
-    if (self->sub) weft_sub_report(self->sub, &report);
+    if (self->sub)
+        weft_sub_report(self->sub, &report);
+    else
+        weft_outbox_report(self->outbox, &report);
+}
+
+/* ---- what an operator asks */
+
+static void s_command(weft_service_t *self, const weft_command_row_t *row) {
+    uint64_t count = 0;
+    weft_err_t rc = WEFT_E_BAD_COMMAND;
+    if (strcmp(row->verb, "retry") == 0)
+        rc = weft_applier_retry(self->applier, row->subject, &count);
+    else if (strcmp(row->verb, "drop") == 0)
+        rc = weft_applier_drop(self->applier, row->subject, row->position, &count);
+    weft_diag(WEFT_DIAG_INFO, "service.command",
+              "name=%s verb=%s subject=\"%s\" position=%llu count=%llu error=%s", self->name,
+              row->verb, row->subject ? row->subject : "", (unsigned long long) row->position.value,
+              (unsigned long long) count, weft_err_name(rc));
+    rc = weft_commands_finish(self->store.db, row->id, count,
+                              rc == WEFT_OK ? "" : weft_err_text(rc));
+    if (rc != WEFT_OK)
+        self->commands_seen = 0; /* look again: it is asked for as long as it is not done */
+}
+
+static void s_commands(weft_service_t *self) {
+    weft_command_row_t row;
+    if (!weft_commands_changed(self->store.db, &self->commands_seen)) return;
+    while (self->commands_seen && weft_commands_next(self->store.db, &row) == WEFT_OK) {
+        s_command(self, &row);
+        weft_commands_free(&row);
+        self->report_at_ms = 0;
+    }
 }
 
 static int s_on_tick(zloop_t *loop, int id, void *arg) {
@@ -625,6 +692,7 @@ static int s_on_tick(zloop_t *loop, int id, void *arg) {
     (void) id;
     weft_applier_tick(self->applier, now);
     s_check_origin(self);
+    s_commands(self);
     if (now >= self->report_at_ms) s_report(self, now);
     return s_goes_on(self);
 }

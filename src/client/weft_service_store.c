@@ -1,6 +1,7 @@
 /* weft_service_store: see weft_service_store.h. */
 #include "weft_service_store.h"
 
+#include "weft_commands.h"
 #include "weft_os.h"
 
 #include <errno.h>
@@ -111,6 +112,7 @@ static weft_err_t s_create_or_check(weft_service_store_t *self, const char *name
         weft_stmt_free(&stmt);
         if (rc == WEFT_OK) rc = there ? s_check(self, name) : s_create(self, name);
     }
+    if (rc == WEFT_OK) rc = weft_commands_create(self->db);
     if (rc == WEFT_OK) rc = weft_db_exec(self->db, "COMMIT");
     if (rc != WEFT_OK) (void) weft_db_exec(self->db, "ROLLBACK");
     return rc;
@@ -399,19 +401,36 @@ weft_err_t weft_service_store_unpark(weft_service_store_t *self, const weft_park
     return weft_stmt_run(&self->unpark);
 }
 
-weft_err_t weft_service_store_subjects(weft_service_store_t *self,
-                                       bool (*fn)(void *arg, const char *subject, uint64_t count),
-                                       void *arg) {
+weft_err_t weft_service_store_subjects(weft_service_store_t *self, weft_subject_fn fn, void *arg) {
     weft_stmt_t stmt;
-    weft_err_t rc = weft_stmt_prepare(&stmt, self->db,
-                                      "SELECT subject, count(*) FROM weft_parked GROUP BY subject");
+    weft_err_t rc = weft_stmt_prepare(
+        &stmt, self->db,
+        "SELECT subject, count(*), min(parked_us) FROM weft_parked GROUP BY subject");
     if (rc != WEFT_OK) return rc;
     bool ok = true;
     while (ok && weft_stmt_row(&stmt)) {
         const char *subject = weft_stmt_text(&stmt, 0, NULL);
-        ok = fn(arg, subject ? subject : "", weft_stmt_bits(&stmt, 1));
+        ok = fn(arg, subject ? subject : "", weft_stmt_bits(&stmt, 1), weft_stmt_int(&stmt, 2));
     }
     rc = weft_stmt_done(&stmt);
     weft_stmt_free(&stmt);
     return rc == WEFT_OK && !ok ? WEFT_E_NOMEM : rc;
+}
+
+weft_err_t weft_service_store_drop(weft_service_store_t *self, const char *subject,
+                                   weft_position_t position, uint64_t *dropped) {
+    weft_stmt_t stmt;
+    weft_err_t rc = weft_stmt_prepare(
+        &stmt, self->db,
+        "DELETE FROM weft_parked WHERE (?1 IS NULL OR subject = ?1) AND (?2 = 0 OR position = ?2)");
+    if (rc != WEFT_OK) return rc;
+    if (subject)
+        weft_stmt_bind_text(&stmt, 1, subject, strlen(subject));
+    else
+        weft_stmt_bind_null(&stmt, 1);
+    weft_stmt_bind_bits(&stmt, 2, position.value);
+    rc = weft_stmt_run(&stmt);
+    weft_stmt_free(&stmt);
+    if (rc == WEFT_OK) *dropped = (uint64_t) sqlite3_changes64(self->db);
+    return rc;
 }

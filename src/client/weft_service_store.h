@@ -5,6 +5,7 @@
  *   weft_filters   filters it has a position for, and how far an added one has come (S7)
  *   weft_outbox, weft_acked   see weft_outbox.h
  *   weft_parked    events set aside after their handler failed
+ *   weft_commands  see weft_commands.h
  *
  * One process a file: a lock beside it is held as long as the store is open. */
 #ifndef WEFT_SERVICE_STORE_H
@@ -72,9 +73,12 @@ void weft_parked_free(weft_parked_t *self);
 weft_err_t weft_service_store_parked_failed(weft_service_store_t *self, const weft_parked_t *parked,
                                             const char *error);
 weft_err_t weft_service_store_unpark(weft_service_store_t *self, const weft_parked_t *parked);
-/* All subjects with parked events, "" among them if there are; fn is called for each. */
-weft_err_t weft_service_store_subjects(weft_service_store_t *self,
-                                       bool (*fn)(void *arg, const char *subject, uint64_t count),
-                                       void *arg);
+/* All subjects with parked events, "" among them if there are; fn is called for each. oldest_us: when
+ * the first of them was parked. */
+typedef bool (*weft_subject_fn)(void *arg, const char *subject, uint64_t count, int64_t oldest_us);
+weft_err_t weft_service_store_subjects(weft_service_store_t *self, weft_subject_fn fn, void *arg);
+/* Forget parked events for good: of a subject (NULL: of any), at a position (0: at any). */
+weft_err_t weft_service_store_drop(weft_service_store_t *self, const char *subject,
+                                   weft_position_t position, uint64_t *dropped);
 
 #endif

@@ -35,14 +35,16 @@ static json_t *s_raw(weft_bytes_t raw) {
 }
 
 static json_t *s_service(uint64_t seen_us, const weft_report_t *report) {
-    return json_pack("{s:I, s:o, s:o, s:o, s:I, s:I, s:I, s:I, s:I, s:I, s:b, s:o}", "seen",
-                     (json_int_t) seen_us, "name", s_text(report->name), "instance",
-                     s_uuid(&report->instance), "software", s_text(report->software), "position",
-                     (json_int_t) report->position, "resume", (json_int_t) report->resume, "outbox",
-                     (json_int_t) report->outbox, "parked", (json_int_t) report->parked,
-                     "applied_catch_up", (json_int_t) report->applied_catch_up, "applied_live",
-                     (json_int_t) report->applied_live, "live", report->live, "filters",
-                     s_raw(report->filters));
+    return json_pack(
+        "{s:I, s:o, s:o, s:o, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:b, s:o, s:o, s:o}", "seen",
+        (json_int_t) seen_us, "name", s_text(report->name), "instance", s_uuid(&report->instance),
+        "software", s_text(report->software), "position", (json_int_t) report->position, "resume",
+        (json_int_t) report->resume, "outbox", (json_int_t) report->outbox, "parked",
+        (json_int_t) report->parked, "parked_oldest", (json_int_t) report->parked_oldest, "skipped",
+        (json_int_t) report->skipped, "applied_catch_up", (json_int_t) report->applied_catch_up,
+        "applied_live", (json_int_t) report->applied_live, "live", report->live, "on_error",
+        s_text(report->on_error), "database", s_text(report->database), "filters",
+        s_raw(report->filters));
 }
 
 typedef struct {

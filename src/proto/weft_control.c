@@ -52,9 +52,10 @@ static const weft_field_t s_page[] = {F(id, U64),   F(boot, U64),  F(log, UUID),
 #undef T
 #define T weft_report_t
 static const weft_field_t s_report[] = {
-    F(name, TEXT),        F(instance, UUID), F(software, TEXT), F(position, U64),
-    F(resume, U64),       F(outbox, U64),    F(parked, U64),    F(applied_catch_up, U64),
-    F(applied_live, U64), F(live, BOOL),     F(filters, RAW)};
+    F(name, TEXT),     F(instance, UUID),        F(software, TEXT),    F(position, U64),
+    F(resume, U64),    F(outbox, U64),           F(parked, U64),       F(parked_oldest, TIME),
+    F(skipped, U64),   F(applied_catch_up, U64), F(applied_live, U64), F(live, BOOL),
+    F(on_error, TEXT), F(database, TEXT),        F(filters, RAW)};
 #undef T
 #define T weft_status_t
 static const weft_field_t s_status[] = {F(id, U64)};

@@ -84,9 +84,13 @@ typedef struct {
     uint64_t resume;   /* the lowest position that it may still ask for; at most position */
     uint64_t outbox;
     uint64_t parked;
+    int64_t parked_oldest; /* Unix time in µs at which the oldest of them was parked; 0: none */
+    uint64_t skipped;      /* since its start */
     uint64_t applied_catch_up;
     uint64_t applied_live;
     bool live;
+    weft_text_t on_error; /* "park", "skip" or "stop" */
+    weft_text_t database; /* its file, on its own machine */
     weft_bytes_t filters; /* array of str */
 } weft_report_t;
 

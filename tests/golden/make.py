@@ -47,10 +47,11 @@ FILTERS = ["comment.created", "post.*", "order.>", "*", ">"]
 LIMITS = {"type_bytes": 255, "subject_bytes": 1024, "event_bytes": 262144,
           "live_message_bytes": 65536, "batch_events": 4096, "page_bytes": 786432,
           "window_events": 8192, "filters": 256, "types": 65536}
-REPORT = {"name": "query", "instance": ORIGIN, "software": "0.1.0", "position": 1000, "resume": 990,
-          "outbox": 3,
-          "parked": 2, "applied_catch_up": 900, "applied_live": 100, "live": True,
-          "filters": FILTERS}
+REPORT = {"name": "query", "instance": ORIGIN, "software": "0.1.0", "position": 1000,
+          "resume": 990, "outbox": 3,
+          "parked": 2, "parked_oldest": TIME - 5000000, "skipped": 4, "applied_catch_up": 900,
+          "applied_live": 100, "live": True, "on_error": "park",
+          "database": "/var/lib/weft/query.db", "filters": FILTERS}
 
 
 def frames():

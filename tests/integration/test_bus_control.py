@@ -158,7 +158,8 @@ def test_oversized_request_cuts_only_its_sender():
 def report(instance, name="svc", filters=("a.b",)):
     return {"name": name, "instance": instance, "software": "test", "position": 1,
             "resume": 1, "outbox": 0,
-            "parked": 0, "applied_catch_up": 0, "applied_live": 1, "live": True,
+            "parked": 0, "parked_oldest": 0, "skipped": 0, "applied_catch_up": 0, "applied_live": 1,
+            "live": True, "on_error": "park", "database": "",
             "filters": list(filters)}
 
 

@@ -74,14 +74,14 @@ static weft_err_t s_note(weft_tx_t *tx, const weft_event_t *event, void *arg) {
     return WEFT_OK;
 }
 
-static void s_open(unsigned park_after) {
+static void s_open(unsigned park_after, weft_on_error_t on_error) {
     assert_rc(weft_service_store_open(&w.store, w.dir, "svc"), WEFT_OK);
     char *bus = kit_path("nobody");
     char endpoint[200];
     snprintf(endpoint, sizeof endpoint, "ipc://%s", bus);
     free(bus);
     assert_rc(weft_outbox_new(&w.outbox, w.store.db, "svc", endpoint, NULL), WEFT_OK);
-    assert_rc(weft_applier_new(&w.applier, &w.store, w.outbox, park_after), WEFT_OK);
+    assert_rc(weft_applier_new(&w.applier, &w.store, w.outbox, park_after, on_error), WEFT_OK);
 }
 
 static void s_close(void) {
@@ -98,7 +98,7 @@ static int s_set_up(void **state) {
     w.dir = kit_path("data-%u", ++serial);
     w.now = 1000;
     w.fails_with = WEFT_E_ARG;
-    s_open(3);
+    s_open(3, WEFT_ON_ERROR_PARK);
     s_exec("CREATE TABLE seen (n INTEGER PRIMARY KEY, who TEXT, position INTEGER)");
     return 0;
 }
@@ -299,7 +299,7 @@ static void P2_what_fails_is_rolled_back_and_what_came_before_it_stays(void **st
 static void pauses_between_attempts_grow_up_to_a_cap(void **state) {
     (void) state;
     s_close();
-    s_open(1000);
+    s_open(1000, WEFT_ON_ERROR_PARK);
     s_on(">", NULL);
     w.fails_at = 1, w.fails_for = 1000;
     BATCH(1, "a:");
@@ -334,7 +334,7 @@ static void a_poison_event_is_parked_with_its_subject_and_others_flow(void **sta
     s_finish();
     assert_string_equal(s_list("SELECT position FROM weft_parked ORDER BY position"), "2 4 6");
     s_close(); /* and after a restart */
-    s_open(3);
+    s_open(3, WEFT_ON_ERROR_PARK);
     s_on(">", NULL);
     assert_int_equal(s_info().parked, 3);
     BATCH(8, "a:s/2", "a:s/1");
@@ -352,7 +352,7 @@ static void an_event_without_subject_parks_only_itself(void **state) {
     assert_string_equal(s_list("SELECT position FROM weft_parked"), "1");
     assert_string_equal(s_list("SELECT position FROM seen ORDER BY n"), "2 3");
     s_close();
-    s_open(3);
+    s_open(3, WEFT_ON_ERROR_PARK);
     s_on(">", NULL);
     BATCH(4, "a:");
     s_finish();
@@ -362,7 +362,7 @@ static void an_event_without_subject_parks_only_itself(void **state) {
 static void parking_after_the_first_attempt_is_possible(void **state) {
     (void) state;
     s_close();
-    s_open(1);
+    s_open(1, WEFT_ON_ERROR_PARK);
     s_on(">", NULL);
     w.fails_at = 1, w.fails_for = 1000;
     BATCH(1, "a:s/1");
@@ -381,7 +381,7 @@ static void parked_rows_end_at_their_limit(void **state) {
         WEFT_PARKED_MAX - 1);
     s_exec(sql);
     s_close();
-    s_open(1);
+    s_open(1, WEFT_ON_ERROR_PARK);
     s_on(">", NULL);
     w.fails_at = 1, w.fails_for = 1000;
     BATCH(1, "a:s/1", "a:s/1", "a:s/2");
@@ -426,7 +426,7 @@ static void retry_of_all_ends_a_subjects_turn_at_its_first_failure(void **state)
     (void) state;
     uint64_t done;
     s_close();
-    s_open(1);
+    s_open(1, WEFT_ON_ERROR_PARK);
     s_on(">", NULL);
     w.fails_at = 1, w.fails_for = 1000;
     BATCH(1, "a:s/1", "a:s/2", "a:s/1");
@@ -527,7 +527,7 @@ static void S7_an_added_filter_parks_for_its_own_handlers_alone(void **state) {
     (void) state;
     uint64_t done;
     s_close();
-    s_open(1);
+    s_open(1, WEFT_ON_ERROR_PARK);
     s_on("b", "new");
     s_on(">", "all");
     BATCH(1, "b:s/1");
@@ -660,12 +660,12 @@ static void O1_sequences_are_never_given_twice(void **state) {
     for (unsigned i = 0; i < 3; i++)
         assert_rc(weft_applier_transaction(w.applier, s_outside, NULL), WEFT_OK);
     s_close();
-    s_open(3);
+    s_open(3, WEFT_ON_ERROR_PARK);
     assert_int_equal(weft_outbox_depth(w.outbox), 3);
     s_exec("UPDATE weft_acked SET acked=3"); /* as after an acknowledgement */
     s_exec("DELETE FROM weft_outbox");
     s_close();
-    s_open(3);
+    s_open(3, WEFT_ON_ERROR_PARK);
     assert_int_equal(weft_outbox_depth(w.outbox), 0);
     assert_rc(weft_applier_transaction(w.applier, s_outside, NULL), WEFT_OK);
     assert_int_equal(s_sql("SELECT seq FROM weft_outbox"), 4);
@@ -686,7 +686,7 @@ static void rows_that_outlived_their_ack_are_pruned_some_at_a_time(void **state)
            " SELECT 'a', 1, '', 0, x'c0' FROM n");
     s_exec("UPDATE weft_acked SET acked=24990, chain=5, log=x'00112233445566778899aabbccddeeff'");
     s_close();
-    s_open(3);
+    s_open(3, WEFT_ON_ERROR_PARK);
     assert_int_equal(weft_outbox_depth(w.outbox), 10);
     assert_rc(weft_outbox_settle(w.outbox, &more), WEFT_OK);
     assert_true(more);

@@ -330,6 +330,10 @@ static void s_is_report(const uint8_t *bytes, size_t size) {
     assert_int_equal(r.resume, 990);
     assert_int_equal(r.outbox, 3);
     assert_int_equal(r.parked, 2);
+    assert_true(r.parked_oldest == INT64_C(1764000000123456) - 5000000);
+    assert_int_equal(r.skipped, 4);
+    s_is_text(r.on_error, "park");
+    s_is_text(r.database, "/var/lib/weft/query.db");
     assert_int_equal(r.applied_catch_up, 900);
     assert_int_equal(r.applied_live, 100);
     assert_true(r.live);

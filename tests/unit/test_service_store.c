@@ -217,8 +217,9 @@ static void S7_filters_are_kept_beside_the_position(void **state) {
 
 static uint64_t s_subjects, s_rows;
 
-static bool s_count_subject(void *arg, const char *subject, uint64_t count) {
+static bool s_count_subject(void *arg, const char *subject, uint64_t count, int64_t oldest_us) {
     (void) subject;
+    assert_true(oldest_us > 0);
     s_subjects++;
     s_rows += count;
     return arg == NULL;
