@@ -9,6 +9,13 @@ pkg_check_modules(JANSSON REQUIRED IMPORTED_TARGET jansson)
 pkg_check_modules(MICROHTTPD REQUIRED IMPORTED_TARGET libmicrohttpd)
 pkg_check_modules(XXHASH REQUIRED IMPORTED_TARGET libxxhash)           # the header alone: XXH_INLINE_ALL
 
+# libjq has no .pc file.
+find_path(JQ_INCLUDE_DIR jq.h REQUIRED)
+find_library(JQ_LIBRARY jq REQUIRED)
+add_library(weft_jq INTERFACE)
+target_include_directories(weft_jq SYSTEM INTERFACE ${JQ_INCLUDE_DIR})
+target_link_libraries(weft_jq INTERFACE ${JQ_LIBRARY})
+
 # The .pc files of libzmq and CZMQ pass on the include flags of all that they stand on, and CMake 3.25
 # reads one of those differently on its second run, which compiles the tree anew. Their headers need none.
 foreach(library ZMQ CZMQ SQLITE JANSSON MICROHTTPD XXHASH)

@@ -486,7 +486,8 @@ def test_status():
     weft(bus, "pub", "a.b", "--data", "-", stdin="1\n2\n3\n")
     peer = Peer(bus)
     report = {"name": "moderation", "instance": peer.origin, "software": "x 1", "position": 1,
-              "resume": 0, "outbox": 5, "parked": 6, "applied_catch_up": 7, "applied_live": 8, "live": True,
+              "resume": 0, "outbox": 5, "parked": 6, "parked_oldest": 0, "skipped": 9, "on_error": "skip",
+              "database": "/x/y.db", "applied_catch_up": 7, "applied_live": 8, "live": True,
               "filters": ["a.b", "c.>"]}
     peer.control.send_multipart([b"REPORT", msgpack.packb(report)])
     wait_until("the report", lambda: peer.status()["services"])
@@ -501,8 +502,11 @@ def test_status():
                - theirs["started"] / 1e6) < 1e-3
     (service,) = state["services"]
     assert service["seenAgo"] >= 0 and service.pop("seen") and service.pop("seenAgo") is not None
+    assert service.pop("lagSeconds") > 0
     assert service == {"name": "moderation", "instance": peer.origin.hex(), "software": "x 1",
-                       "position": 1, "resume": 0, "lag": 2, "outbox": 5, "parked": 6, "appliedCatchUp": 7,
+                       "position": 1, "resume": 0, "lag": 2, "outbox": 5, "parked": 6,
+                       "appliedCatchUp": 7, "parkedOldestAgo": None, "skipped": 9, "onError": "skip",
+                       "database": "/x/y.db", "silent": False,
                        "appliedLive": 8, "live": True, "filters": ["a.b", "c.>"]}
     lines = weft(bus, "status")[0].splitlines()
     pairs = dict(line.split(None, 1) for line in lines)

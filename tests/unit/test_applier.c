@@ -604,7 +604,7 @@ static void P2_nothing_is_written_once_the_transaction_is_gone(void **state) {
     (void) state;
     for (unsigned i = 0; i < 2; i++) {
         s_close();
-        s_open(3);
+        s_open(3, WEFT_ON_ERROR_PARK);
         assert_rc(weft_applier_on(w.applier, ">", s_end_it, (void *) (uintptr_t) ways[i]), WEFT_OK);
         w.fails_at = 3 * i + 2;
         BATCH(3 * i + 1, "a:x", "a:y", "a:z");

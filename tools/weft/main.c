@@ -1,5 +1,5 @@
 /* weft: the command line of the mesh. One verb a file; this one only finds it.
- * Exit status: 0 done, 1 failed, 2 wrong use. */
+ * Exit status: 0 done, 1 failed, 2 wrong use, 3 warning, 4 critical. */
 #include "weft_out.h"
 #include "weft_verb.h"
 
@@ -8,17 +8,24 @@
 #include <string.h>
 
 static const weft_verb_t *const s_verbs[] = {
-    &weft_verb_pub,   &weft_verb_sub,  &weft_verb_get,    &weft_verb_status,
-    &weft_verb_check, &weft_verb_trim, &weft_verb_backup, &weft_verb_restore,
+    &weft_verb_pub,      &weft_verb_sub,  &weft_verb_get,    &weft_verb_status,
+    &weft_verb_services, &weft_verb_lag,  &weft_verb_types,  &weft_verb_count,
+    &weft_verb_check,    &weft_verb_trim, &weft_verb_backup, &weft_verb_restore,
 };
 #define VERBS (sizeof s_verbs / sizeof *s_verbs)
+
+static int s_exit;
+
+void weft_verb_exit(int status) {
+    if (status > s_exit) s_exit = status;
+}
 
 static void s_help(void) {
     printf("usage: weft VERB [options]\n\n");
     for (size_t i = 0; i < VERBS; i++) printf("  %-10s %s\n", s_verbs[i]->name, s_verbs[i]->help);
     printf("  %-10s %s\n", "help VERB", "say more about a verb, as weft VERB --help does");
     printf("\nEvery verb has --json, and --bus ENDPOINT, also by $WEFT_BUS.\n"
-           "Exit status: 0 done, 1 failed, 2 wrong use.\n");
+           "Exit status: 0 done, 1 failed, 2 wrong use, 3 warning, 4 critical.\n");
 }
 
 static weft_err_t s_unknown(const char *what, const char *word) {
@@ -67,5 +74,6 @@ int main(int argc, char **argv) {
     weft_err_t rc = s_run(argc, argv);
     weft_err_t written = weft_out_flush();
     if (written == WEFT_E_IO) fprintf(stderr, "weft: cannot write: %s\n", weft_out_reason());
-    return weft_exit_code(rc == WEFT_OK && written == WEFT_E_IO ? written : rc);
+    if (rc == WEFT_OK && written == WEFT_E_IO) rc = written;
+    return rc == WEFT_OK ? s_exit : weft_exit_code(rc);
 }

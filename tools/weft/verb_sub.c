@@ -6,13 +6,13 @@
  * printed. */
 #include "weft_verb.h"
 
-#include "weft_from.h"
-#include "weft_limits.h"
+#include "weft_last.h"
+#include "weft_past.h"
 #include "weft_options.h"
 #include "weft_out.h"
 #include "weft_print_event.h"
 #include "weft_stop.h"
-#include "weft_type.h"
+#include "weft_where.h"
 
 #include <poll.h>
 #include <string.h>
@@ -23,6 +23,10 @@
 typedef struct {
     weft_args_t args;
     weft_from_t from;
+    const char *from_text;
+    weft_print_t print;
+    weft_where_t *where;
+    bool last_per_subject;
     weft_text_t filters[WEFT_FILTERS_MAX];
     weft_filters_t all; /* the filters, ">" if there are none */
     bool until_end;
@@ -36,38 +40,30 @@ typedef struct {
 
 /* ---- arguments */
 
-static weft_err_t s_take_filters(weft_sub_run_t *self) {
-    const weft_args_t *args = &self->args;
-    self->filters[0] = weft_text(">");
-    self->all = (weft_filters_t){.count = args->words_count, .items = self->filters};
-    for (size_t i = 0; i < args->words_count; i++) {
-        if (weft_filter_check(args->words[i], strlen(args->words[i])) != WEFT_OK)
-            return weft_say_usage(
-                args->verb, "'%s' is no filter; want comment.created, comment.*, comment.> or >",
-                args->words[i]);
-        self->filters[i] = weft_text(args->words[i]);
-    }
-    if (!self->all.count) self->all.count = 1;
-    return WEFT_OK;
-}
-
 static weft_err_t s_parse(weft_sub_run_t *self, const weft_verb_t *verb, int argc, char **argv) {
-    const char *from, *count, *timeout;
+    const char *from, *count, *timeout, *format, *where;
     const weft_verb_option_t options[] = {
         {"from", "WHERE", "start, now, N, last=N, since=1h, since=TIME", "now", &from, NULL},
         {"until-end", NULL, "end at the log's head as it is now", NULL, NULL, &self->until_end},
         {"count", "N", "end after N events", NULL, &count, NULL},
-        {"timeout", "SECONDS", "with --until-end: how long to wait for the bus", "30", &timeout,
+        {"timeout", "SECONDS", "with --until-end: how long to wait for the bus", "3", &timeout,
          NULL},
+        WEFT_WHERE_OPTION(where),
+        {"last-per-subject", NULL, "of the past only the last event of each subject", NULL, NULL,
+         &self->last_per_subject},
+        WEFT_PRINT_OPTION(format),
     };
     weft_err_t rc = weft_args_parse(&self->args, verb, argc, argv, options,
                                     sizeof options / sizeof *options);
-    if (rc == WEFT_OK) rc = s_take_filters(self);
+    if (rc == WEFT_OK) rc = weft_past_filters(&self->args, 0, self->filters, &self->all);
+    if (rc == WEFT_OK) rc = weft_print_begin(&self->print, &self->args, format);
+    if (rc == WEFT_OK) rc = weft_where_new(&self->where, verb, where);
     if (rc != WEFT_OK) return rc;
     if (!weft_from_parse(&self->from, from))
         return weft_say_usage(
             verb, "--from '%s' is none of start, now, N, last=N, since=90s|5m|1h|7d, since=TIME",
             from);
+    self->from_text = from;
     self->count = UINT64_MAX;
     if (count && !weft_options_number(count, 1, INT64_MAX, &self->count))
         return weft_say_usage(verb, "--count '%s' is no number of events", count);
@@ -98,6 +94,18 @@ static weft_err_t s_look_up(weft_sub_run_t *self) {
     return rc;
 }
 
+/* Print the past up to the head, and go on from there. */
+static weft_err_t s_last_per_subject(weft_sub_run_t *self) {
+    weft_past_t past;
+    weft_args_t args = self->args;
+    args.timeout_ms = self->until_end ? (int) self->timeout_ms : -1;
+    weft_err_t rc = weft_last_print(&past, &args, self->from_text, &self->all, self->where,
+                                    &self->print, &self->count);
+    self->from.kind = WEFT_FROM_POSITION;
+    self->from.number = past.head + 1;
+    return rc;
+}
+
 static weft_err_t s_open(weft_sub_run_t *self) {
     const weft_from_t *from = &self->from;
     weft_sub_config_t config;
@@ -124,7 +132,8 @@ static bool s_print(weft_sub_run_t *self, const weft_batch_t *batch) {
     for (size_t i = 0; i < batch->count && self->count; i++) {
         const weft_event_t *event = &batch->events[i];
         if (self->until_end && event->position.value > self->end) return true;
-        weft_print_event(event, self->args.json);
+        if (!weft_where_match(self->where, event->data, event->data_size)) continue;
+        weft_print_event(&self->print, event);
         self->count--;
     }
     return self->count == 0 || (self->until_end && batch->next.position.value >= self->end);
@@ -191,13 +200,20 @@ static weft_err_t s_loop(weft_sub_run_t *self) {
 static weft_err_t s_run(const weft_verb_t *verb, int argc, char **argv) {
     weft_sub_run_t self = {0};
     weft_err_t rc = s_parse(&self, verb, argc, argv);
-    if (rc != WEFT_OK) return rc;
-    if (!weft_stop_take()) return weft_say(verb, WEFT_E_IO, "cannot take signals");
+    if (rc != WEFT_OK) goto out;
+    if (!weft_stop_take()) {
+        rc = weft_say(verb, WEFT_E_IO, "cannot take signals");
+        goto out;
+    }
     self.presence.args = &self.args;
     rc = s_look_up(&self);
+    if (rc == WEFT_OK && self.last_per_subject) rc = s_last_per_subject(&self);
+    if (rc == WEFT_OK && self.last_per_subject && self.until_end) goto out;
     if (rc == WEFT_OK) rc = s_open(&self);
     if (rc == WEFT_OK) rc = s_loop(&self);
+out:
     weft_sub_destroy(&self.sub);
+    weft_where_destroy(&self.where);
     return rc == WEFT_E_INTERRUPTED || weft_stop_wanted() ? WEFT_OK : rc;
 }
 
@@ -211,6 +227,8 @@ const weft_verb_t weft_verb_sub = {
         "--from start is the whole log, N the event at position N and all after it, last=N the\n"
         "last N that match, since=90s|5m|1h|7d or since=2026-11-24T08:00:00Z a time; then it goes\n"
         "on live. With --until-end it stops at the end of the past.\n"
-        "One line an event, POSITION TIME TYPE SUBJECT DATA; with --json all that is known.\n",
+        "One line an event, POSITION TIME TYPE SUBJECT DATA; with --json all that is known.\n"
+        "--where '.total > 10' looks at the event's data. --last-per-subject wants --from start, or\n"
+        "where the past begins, and leaves out events without a subject.\n" WEFT_PRINT_HELP,
     .run = s_run,
 };

@@ -40,15 +40,62 @@ weft_err_t weft_say_usage(const weft_verb_t *verb, const char *format, ...) {
 
 /* ---- help */
 
-static void s_help_options(const weft_verb_option_t *options, size_t count) {
-    for (size_t i = 0; i < count; i++) {
-        const weft_verb_option_t *option = &options[i];
-        char head[64];
-        snprintf(head, sizeof head, "--%s%s%s", option->name, option->value ? " " : "",
-                 option->value ? option->value : "");
-        printf("  %-18s %s", head, option->help);
-        if (option->value && option->preset) printf(" (default %s)", option->preset);
-        printf("\n");
+static weft_help_t s_help_as;
+
+void weft_args_help_as(weft_help_t help) {
+    s_help_as = help;
+}
+
+static void s_option_head(char out[64], const weft_verb_option_t *option) {
+    snprintf(out, 64, "--%s%s%s", option->name, option->value ? " " : "",
+             option->value ? option->value : "");
+}
+
+static void s_option_text(const weft_verb_option_t *option) {
+    char head[64];
+    s_option_head(head, option);
+    printf("  %-18s %s", head, option->help);
+    if (option->value && option->preset && *option->preset) printf(" (default %s)", option->preset);
+    printf("\n");
+}
+
+/* A literal block keeps every character and line of the text as it is; scdoc reads "```" only at the
+ * start of a line, and no text of ours has one. */
+static void s_option_scdoc(const weft_verb_option_t *option) {
+    char head[64];
+    s_option_head(head, option);
+    printf("*%s*\n```\n    %s", head, option->help);
+    if (option->value && option->preset && *option->preset) printf(" (default %s)", option->preset);
+    printf("\n```\n\n");
+}
+
+static void s_help_scdoc(const weft_verb_t *verb, const weft_verb_option_t *options, size_t count,
+                         const weft_verb_option_t *common, size_t common_count) {
+    printf(
+        "weft-%s(1)\n\n# NAME\n\nweft-%s - %s\n\n# SYNOPSIS\n\n```\nweft %s %s%s[options]\n```\n\n",
+        verb->name, verb->name, verb->help, verb->name, verb->words, *verb->words ? " " : "");
+    if (*verb->more) printf("# DESCRIPTION\n\n```\n%s```\n\n", verb->more);
+    printf("# OPTIONS\n\n");
+    for (size_t i = 0; i < count; i++) s_option_scdoc(&options[i]);
+    for (size_t i = 0; i < common_count; i++) s_option_scdoc(&common[i]);
+    printf("# EXIT STATUS\n\n```\n0 done, 1 failed, 2 wrong use, 3 warning, 4 critical\n```\n\n"
+           "# SEE ALSO\n\n*weft*(1)\n");
+}
+
+static void s_help(const weft_verb_t *verb, const weft_verb_option_t *options, size_t count,
+                   const weft_verb_option_t *common, size_t common_count) {
+    if (s_help_as == WEFT_HELP_SCDOC) {
+        s_help_scdoc(verb, options, count, common, common_count);
+    } else if (s_help_as == WEFT_HELP_WORDS) {
+        for (size_t i = 0; i < count; i++) printf(" --%s", options[i].name);
+        for (size_t i = 0; i < common_count; i++) printf(" --%s", common[i].name);
+        printf(" --help");
+    } else {
+        printf("usage: weft %s %s%s[options]\n%s\n\n", verb->name, verb->words,
+               *verb->words ? " " : "", verb->help);
+        for (size_t i = 0; i < count; i++) s_option_text(&options[i]);
+        for (size_t i = 0; i < common_count; i++) s_option_text(&common[i]);
+        printf("%s%s", *verb->more ? "\n" : "", verb->more);
     }
 }
 
@@ -94,16 +141,18 @@ static weft_err_t s_check(const weft_args_t *self) {
 
 weft_err_t weft_args_parse(weft_args_t *self, const weft_verb_t *verb, int argc, char **argv,
                            const weft_verb_option_t *options, size_t count) {
-    const char *bus = getenv("WEFT_BUS");
+    const char *bus = getenv("WEFT_BUS"), *timeout = "3";
+    static char long_f[] = "--format"; /* kcat's habit */
     *self = (weft_args_t){.verb = verb, .bus = bus && *bus ? bus : WEFT_DEFAULT_BUS};
     const weft_verb_option_t common[] = {
         {"bus", "ENDPOINT", "control endpoint of the bus; also $WEFT_BUS", WEFT_DEFAULT_BUS,
          &self->bus, NULL},
         {"json", NULL, "JSON, one object a line", NULL, NULL, &self->json},
+        {"timeout", "SECONDS", "how long to wait for the bus", "3", &timeout, NULL},
     };
-    const size_t common_count = sizeof common / sizeof *common;
     for (size_t i = 0; i < count; i++)
         if (options[i].value) *options[i].out = options[i].preset;
+    size_t common_count = verb->online ? 3 : 2;
     bool ended = false;
     for (int i = 1; i < argc; i++) {
         const char *arg = argv[i];
@@ -112,13 +161,10 @@ weft_err_t weft_args_parse(weft_args_t *self, const weft_verb_t *verb, int argc,
         } else if (strcmp(arg, "--") == 0) {
             ended = true;
         } else if (strcmp(arg, "--help") == 0 || strcmp(arg, "-h") == 0) {
-            printf("usage: weft %s %s%s[options]\n%s\n\n", verb->name, verb->words,
-                   *verb->words ? " " : "", verb->help);
-            s_help_options(options, count);
-            s_help_options(common, common_count);
-            printf("%s%s", *verb->more ? "\n" : "", verb->more);
+            s_help(verb, options, count, common, common_count);
             return WEFT_E_HELP;
         } else {
+            if (strcmp(arg, "-f") == 0) arg = argv[i] = long_f;
             bool dashes = arg[1] == '-';
             size_t size = dashes ? strcspn(arg + 2, "=") : 0;
             const weft_verb_option_t *option = dashes ? s_find(options, count, arg + 2, size)
@@ -130,6 +176,10 @@ weft_err_t weft_args_parse(weft_args_t *self, const weft_verb_t *verb, int argc,
         }
     }
     self->words = (const char *const *) (argv + 1);
+    int64_t timeout_ms;
+    if (!weft_args_seconds(timeout, &timeout_ms))
+        return weft_say_usage(verb, "--timeout '%s' is no number of seconds", timeout);
+    self->timeout_ms = (int) timeout_ms;
     return s_check(self);
 }
 

@@ -19,6 +19,15 @@ weft_err_t weft_ask_open(weft_ask_t *self, const char *bus) {
     return weft_link_open(&self->link, bus, NULL);
 }
 
+weft_err_t weft_ask_begin(weft_ask_t *self, const weft_args_t *args) {
+    weft_err_t rc = weft_ask_open(self, args->bus);
+    return rc == WEFT_OK ? rc : weft_say(args->verb, rc, "cannot connect to bus '%s'", args->bus);
+}
+
+weft_err_t weft_ask_failed(const weft_ask_t *self, const weft_args_t *args, weft_err_t rc) {
+    return rc == WEFT_E_INTERRUPTED ? rc : weft_say(args->verb, rc, "%s", self->reason);
+}
+
 static void s_drop_reply(weft_ask_t *self) {
     if (self->count) weft_net_close_frames(self->frames, self->count, 3);
     self->count = 0;
@@ -236,22 +245,26 @@ weft_err_t weft_ask_event(weft_ask_t *self, int timeout_ms, weft_position_t posi
     if (rc != WEFT_OK) return rc;
     if (!weft_ask_page_next(&body, &row) || row.stamp.position != position.value)
         return s_fail_text(self, WEFT_E_PROTO, "the bus answered with another event, or none");
-    weft_wire_event_t *event = &row.event;
+    return weft_ask_row_event(self, &row, out);
+}
+
+weft_err_t weft_ask_row_event(weft_ask_t *self, const weft_ask_row_t *row, weft_event_t *out) {
+    const weft_wire_event_t *event = &row->event;
     weft_buf_clear(&self->texts);
-    s_put_text(&self->texts, row.type.data, row.type.size);
+    s_put_text(&self->texts, row->type.data, row->type.size);
     s_put_text(&self->texts, event->source, event->source_size);
     s_put_text(&self->texts, event->subject, event->subject_size);
     if (!weft_buf_ok(&self->texts)) return s_fail_text(self, WEFT_E_NOMEM, "out of memory");
     const char *texts = (const char *) self->texts.data;
     *out = (weft_event_t){
-        .position = position,
-        .chain = row.stamp.chain,
-        .stored_us = row.stamp.stored_us,
+        .position = {row->stamp.position},
+        .chain = row->stamp.chain,
+        .stored_us = row->stamp.stored_us,
         .type = texts,
         .sequence = {event->source_seq},
         .time_us = event->time_us,
-        .source = texts + row.type.size + 1,
-        .subject = texts + row.type.size + 1 + event->source_size + 1,
+        .source = texts + row->type.size + 1,
+        .subject = texts + row->type.size + 1 + event->source_size + 1,
         .cause = {event->cause},
         .traceparent = event->traceparent,
         .data = event->data,

@@ -22,6 +22,10 @@ typedef struct {
 
 /* WEFT_OK, WEFT_E_ARG, WEFT_E_IO. On error it is closed. */
 weft_err_t weft_ask_open(weft_ask_t *self, const char *bus);
+/* The same for an online verb; what is wrong has been told. */
+weft_err_t weft_ask_begin(weft_ask_t *self, const weft_args_t *args);
+/* Tell why the last request failed. Returns rc. */
+weft_err_t weft_ask_failed(const weft_ask_t *self, const weft_args_t *args, weft_err_t rc);
 void weft_ask_close(weft_ask_t *self);
 const char *weft_ask_reason(const weft_ask_t *self);
 
@@ -43,6 +47,9 @@ typedef struct {
 } weft_ask_row_t;
 /* False: no more, or the page is malformed. */
 bool weft_ask_page_next(weft_mp_t *body, weft_ask_row_t *out);
+
+/* A row as an event; valid until the next request or call of this. WEFT_OK, WEFT_E_NOMEM. */
+weft_err_t weft_ask_row_event(weft_ask_t *self, const weft_ask_row_t *row, weft_event_t *out);
 
 /* The event at a position within (first, head] of a WELCOME. */
 weft_err_t weft_ask_event(weft_ask_t *self, int timeout_ms, weft_position_t position,

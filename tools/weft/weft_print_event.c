@@ -27,18 +27,24 @@ static void s_subject(const char *subject) {
     json_decref(json);
 }
 
-static void s_plain(const weft_event_t *event) {
-    char time[WEFT_TIME_BYTES], reason[REASON_BYTES] = "out of memory";
+static void s_data(const weft_event_t *event) {
+    char reason[REASON_BYTES] = "out of memory";
     char *data = NULL;
+    if (weft_msgpack_to_json(event->data, event->data_size, &data, reason, sizeof reason) ==
+        WEFT_OK)
+        weft_out("%s", data);
+    else
+        weft_out("(no JSON: %s)", reason);
+    free(data);
+}
+
+static void s_plain(const weft_event_t *event) {
+    char time[WEFT_TIME_BYTES];
     weft_time_text(time, event->stored_us, 3);
     weft_out("%llu %s %s ", (unsigned long long) event->position.value, time, event->type);
     s_subject(event->subject);
-    if (weft_msgpack_to_json(event->data, event->data_size, &data, reason, sizeof reason) ==
-        WEFT_OK)
-        weft_out("%s\n", data);
-    else
-        weft_out("(no JSON: %s)\n", reason);
-    free(data);
+    s_data(event);
+    weft_out("\n");
 }
 
 static void s_hex(char *to, const uint8_t *bytes, size_t count) {
@@ -65,7 +71,7 @@ static json_t *s_count(uint64_t value) {
     return json_integer((json_int_t) value);
 }
 
-static void s_json(const weft_event_t *event) {
+static void s_json(const weft_event_t *event, bool line) {
     char origin[33], reason[REASON_BYTES] = "out of memory";
     json_t *data = NULL;
     weft_uuid_text(origin, event->origin.bytes);
@@ -87,12 +93,78 @@ static void s_json(const weft_event_t *event) {
     json_object_set_new(object, "traceparent", s_traceparent(event->traceparent));
     json_object_set_new(object, "data", rc == WEFT_OK ? data : json_null());
     if (rc != WEFT_OK) json_object_set_new(object, "dataError", json_string(reason));
-    weft_out_json(object);
+    if (line) {
+        weft_out_json(object);
+        return;
+    }
+    char *text = json_dumps(object, JSON_COMPACT | JSON_REAL_PRECISION(17));
+    json_decref(object);
+    weft_out("%s", text ? text : "null");
+    free(text);
 }
 
-void weft_print_event(const weft_event_t *event, bool json) {
-    if (json)
-        s_json(event);
+/* ---- as a format says */
+
+#define LETTERS "ptsdTESoqcj%"
+
+weft_err_t weft_print_begin(weft_print_t *self, const weft_args_t *args, const char *format) {
+    *self = (weft_print_t){.json = args->json, .format = format};
+    if (format && args->json)
+        return weft_say_usage(args->verb, "--format and --json exclude each other");
+    for (const char *at = format; at && *at; at++) {
+        const char *known = *at == '%' ? LETTERS : *at == '\\' ? "tn\\" : NULL;
+        if (!known) continue;
+        if (!at[1] || !strchr(known, at[1]))
+            return weft_say_usage(args->verb, "--format '%s': unknown %.2s", format, at);
+        at++;
+    }
+    return WEFT_OK;
+}
+
+static void s_time_out(int64_t us) {
+    char text[WEFT_TIME_BYTES];
+    weft_time_text(text, us, 6);
+    weft_out("%s", text);
+}
+
+static void s_letter(char letter, const weft_event_t *event) {
+    char origin[33];
+    switch (letter) {
+    case 'p': weft_out("%llu", (unsigned long long) event->position.value); break;
+    case 't': weft_out("%s", event->type); break;
+    case 's': weft_out("%s", event->subject); break;
+    case 'd': s_data(event); break;
+    case 'T': s_time_out(event->stored_us); break;
+    case 'E': s_time_out(event->time_us); break;
+    case 'S': weft_out("%s", event->source); break;
+    case 'o':
+        weft_uuid_text(origin, event->origin.bytes);
+        weft_out("%s", origin);
+        break;
+    case 'q': weft_out("%llu", (unsigned long long) event->sequence.value); break;
+    case 'c': weft_out("%llu", (unsigned long long) event->cause.value); break;
+    case 'j': s_json(event, false); break;
+    default: weft_out("%c", letter); break;
+    }
+}
+
+static void s_format(const char *format, const weft_event_t *event) {
+    for (const char *at = format; *at; at++) {
+        if (*at == '%')
+            s_letter(*++at, event);
+        else if (*at == '\\')
+            weft_out("%c", *++at == 't' ? '\t' : *at == 'n' ? '\n' : *at);
+        else
+            weft_out("%c", *at);
+    }
+    weft_out("\n");
+}
+
+void weft_print_event(const weft_print_t *self, const weft_event_t *event) {
+    if (self->format)
+        s_format(self->format, event);
+    else if (self->json)
+        s_json(event, true);
     else
         s_plain(event);
 }

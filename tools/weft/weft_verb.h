@@ -15,10 +15,18 @@ struct weft_verb {
     const char *help; /* one line */
     const char *more; /* the rest of --help; may be "" */
     weft_err_t (*run)(const weft_verb_t *verb, int argc, char **argv); /* argv[0] is the verb */
+    bool online; /* asks the bus: has --timeout */
 };
 
+/* Exit status of the program when a verb returns WEFT_OK; the first two are weft_exit_code's. */
+#define WEFT_EXIT_WARNING 3
+#define WEFT_EXIT_CRITICAL 4
+/* A worse one said earlier stays. */
+void weft_verb_exit(int status);
+
 extern const weft_verb_t weft_verb_pub, weft_verb_sub, weft_verb_get, weft_verb_status,
-    weft_verb_check, weft_verb_trim, weft_verb_backup, weft_verb_restore;
+    weft_verb_services, weft_verb_lag, weft_verb_types, weft_verb_count, weft_verb_check,
+    weft_verb_trim, weft_verb_backup, weft_verb_restore;
 
 /* "--NAME VALUE" or "--NAME=VALUE", or a flag "--NAME". */
 typedef struct {
@@ -34,6 +42,7 @@ typedef struct {
     const weft_verb_t *verb;
     const char *bus;
     bool json;
+    int timeout_ms;           /* of an online verb */
     const char *const *words; /* what is no option, in order */
     size_t words_count;
 } weft_args_t;
@@ -42,6 +51,10 @@ typedef struct {
  * stderr. WEFT_OK, WEFT_E_HELP, WEFT_E_USAGE. */
 weft_err_t weft_args_parse(weft_args_t *self, const weft_verb_t *verb, int argc, char **argv,
                            const weft_verb_option_t *options, size_t count);
+/* --help writes a page of the manual in scdoc's language, or the options one a line, instead of the
+ * text for the terminal: one source for all three. */
+typedef enum { WEFT_HELP_TEXT, WEFT_HELP_SCDOC, WEFT_HELP_WORDS } weft_help_t;
+void weft_args_help_as(weft_help_t help);
 /* Seconds with or without a fraction, at most a day, to ms. False: it is none. */
 bool weft_args_seconds(const char *text, int64_t *ms);
 
