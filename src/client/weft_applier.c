@@ -222,8 +222,10 @@ static weft_err_t s_handle(weft_applier_t *self, const weft_event_t *event, cons
             continue;
         weft_err_t rc = handler->fn(&tx, event, handler->arg);
         if (rc == WEFT_OK) continue;
+        bool sql = rc == WEFT_E_STORE && sqlite3_errcode(self->store->db) != SQLITE_OK;
+        const char *text = sql ? sqlite3_errmsg(self->store->db) : weft_err_text(rc);
         snprintf(self->reason, sizeof self->reason, "%s: %s", weft_err_name(rc),
-                 tx.reason[0] ? tx.reason : weft_err_text(rc));
+                 tx.reason[0] ? tx.reason : text);
         return rc;
     }
     return WEFT_OK;

@@ -7,11 +7,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const weft_verb_t *const s_verbs[] = {
-    &weft_verb_pub,      &weft_verb_sub,  &weft_verb_get,    &weft_verb_status,
-    &weft_verb_services, &weft_verb_lag,  &weft_verb_types,  &weft_verb_count,
-    &weft_verb_check,    &weft_verb_trim, &weft_verb_backup, &weft_verb_restore,
-};
+#define X(name) &weft_verb_##name,
+static const weft_verb_t *const s_verbs[] = {WEFT_VERBS(X)};
+#undef X
 #define VERBS (sizeof s_verbs / sizeof *s_verbs)
 
 static int s_exit;

@@ -71,7 +71,7 @@ static json_t *s_count(uint64_t value) {
     return json_integer((json_int_t) value);
 }
 
-static void s_json(const weft_event_t *event, bool line) {
+json_t *weft_print_json(const weft_event_t *event) {
     char origin[33], reason[REASON_BYTES] = "out of memory";
     json_t *data = NULL;
     weft_uuid_text(origin, event->origin.bytes);
@@ -93,14 +93,7 @@ static void s_json(const weft_event_t *event, bool line) {
     json_object_set_new(object, "traceparent", s_traceparent(event->traceparent));
     json_object_set_new(object, "data", rc == WEFT_OK ? data : json_null());
     if (rc != WEFT_OK) json_object_set_new(object, "dataError", json_string(reason));
-    if (line) {
-        weft_out_json(object);
-        return;
-    }
-    char *text = json_dumps(object, JSON_COMPACT | JSON_REAL_PRECISION(17));
-    json_decref(object);
-    weft_out("%s", text ? text : "null");
-    free(text);
+    return object;
 }
 
 /* ---- as a format says */
@@ -119,6 +112,14 @@ weft_err_t weft_print_begin(weft_print_t *self, const weft_args_t *args, const c
         at++;
     }
     return WEFT_OK;
+}
+
+static void s_json(const weft_event_t *event) {
+    json_t *object = weft_print_json(event);
+    char *text = json_dumps(object, JSON_COMPACT | JSON_REAL_PRECISION(17));
+    json_decref(object);
+    weft_out("%s", text ? text : "null");
+    free(text);
 }
 
 static void s_time_out(int64_t us) {
@@ -143,7 +144,7 @@ static void s_letter(char letter, const weft_event_t *event) {
         break;
     case 'q': weft_out("%llu", (unsigned long long) event->sequence.value); break;
     case 'c': weft_out("%llu", (unsigned long long) event->cause.value); break;
-    case 'j': s_json(event, false); break;
+    case 'j': s_json(event); break;
     default: weft_out("%c", letter); break;
     }
 }
@@ -164,7 +165,7 @@ void weft_print_event(const weft_print_t *self, const weft_event_t *event) {
     if (self->format)
         s_format(self->format, event);
     else if (self->json)
-        s_json(event, true);
+        weft_out_json(weft_print_json(event));
     else
         s_plain(event);
 }

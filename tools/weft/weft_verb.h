@@ -24,9 +24,26 @@ struct weft_verb {
 /* A worse one said earlier stays. */
 void weft_verb_exit(int status);
 
-extern const weft_verb_t weft_verb_pub, weft_verb_sub, weft_verb_get, weft_verb_status,
-    weft_verb_services, weft_verb_lag, weft_verb_types, weft_verb_count, weft_verb_check,
-    weft_verb_trim, weft_verb_backup, weft_verb_restore;
+/* All verbs, in the order of the help. */
+#define WEFT_VERBS(X) \
+    X(pub)            \
+    X(sub)            \
+    X(get)            \
+    X(count)          \
+    X(types)          \
+    X(status)         \
+    X(services)       \
+    X(lag)            \
+    X(dead)           \
+    X(outbox)         \
+    X(check)          \
+    X(trim)           \
+    X(backup)         \
+    X(restore)
+
+#define X(name) extern const weft_verb_t weft_verb_##name;
+WEFT_VERBS(X)
+#undef X
 
 /* "--NAME VALUE" or "--NAME=VALUE", or a flag "--NAME". */
 typedef struct {
