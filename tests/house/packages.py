@@ -151,6 +151,7 @@ def needed_commands():
         wanted["/usr/bin/clang"] = "preset fuzz in CMakePresets.json"
     wanted["/usr/bin/gcc"] = "the compiler"
     wanted["/usr/bin/pkg-config"] = "find_package(PkgConfig) in cmake/weft_deps.cmake"
+    wanted["/usr/bin/scdoc"] = "pages of the manual in tools/weft/CMakeLists.txt"
     wanted["/usr/bin/python3"] = "Python tests"
     found = owners(wanted)
     for path, why in sorted(wanted.items()):

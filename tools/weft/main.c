@@ -18,12 +18,33 @@ void weft_verb_exit(int status) {
     if (status > s_exit) s_exit = status;
 }
 
+const weft_verb_t *const *weft_verbs(size_t *count) {
+    *count = VERBS;
+    return s_verbs;
+}
+
 static void s_help(void) {
     printf("usage: weft VERB [options]\n\n");
     for (size_t i = 0; i < VERBS; i++) printf("  %-10s %s\n", s_verbs[i]->name, s_verbs[i]->help);
     printf("  %-10s %s\n", "help VERB", "say more about a verb, as weft VERB --help does");
-    printf("\nEvery verb has --json, and --bus ENDPOINT, also by $WEFT_BUS.\n"
-           "Exit status: 0 done, 1 failed, 2 wrong use, 3 warning, 4 critical.\n");
+    printf(
+        "\nEvery verb has --json, and --bus ENDPOINT, also by $WEFT_BUS. weft cheat has examples.\n"
+        "Exit status: 0 done, 1 failed, 2 wrong use, 3 warning, 4 critical.\n");
+}
+
+/* The page of the manual for the tool itself. */
+static void s_help_scdoc(void) {
+    printf(
+        "weft(1)\n\n# NAME\n\nweft - the command line of an event mesh\n\n# SYNOPSIS\n\n"
+        "```\nweft VERB [options]\n```\n\n# VERBS\n\nEach has a page of its own, *weft-VERB*(1).\n\n");
+    for (size_t i = 0; i < VERBS; i++)
+        printf("*%s*\n```\n    %s\n```\n\n", s_verbs[i]->name, s_verbs[i]->help);
+    printf("# ENVIRONMENT\n\n```\n"
+           "WEFT_BUS   control endpoint of the bus, unless --bus is given\n"
+           "WEFT_DIAG  off by default here; debug, info, warn or error show the library's lines\n"
+           "NO_COLOR   no colours on a terminal\n```\n\n"
+           "# EXIT STATUS\n\n```\n0  done\n1  failed; one line on standard error says why\n"
+           "2  wrong use; the line says what is right\n3  warning\n4  critical\n```\n");
 }
 
 static weft_err_t s_unknown(const char *what, const char *word) {
@@ -46,6 +67,17 @@ static weft_err_t s_help_verb(const char *name) {
     return verb->run(verb, 2, argv);
 }
 
+/* help --scdoc [VERB] */
+static weft_err_t s_scdoc(int argc, char **argv) {
+    if (argc > 4) return s_unknown("unexpected word", argv[4]);
+    if (argc == 3) {
+        s_help_scdoc();
+        return WEFT_OK;
+    }
+    weft_args_help_as(WEFT_HELP_SCDOC);
+    return s_help_verb(argv[3]);
+}
+
 static weft_err_t s_run(int argc, char **argv) {
     if (argc < 2) return s_unknown("a verb is missing", "");
     const char *word = argv[1];
@@ -54,6 +86,7 @@ static weft_err_t s_run(int argc, char **argv) {
         return WEFT_OK;
     }
     bool help = strcmp(word, "help") == 0;
+    if (help && argc > 2 && strcmp(argv[2], "--scdoc") == 0) return s_scdoc(argc, argv);
     if (help && argc > 3) return s_unknown("unexpected word", argv[3]);
     if (help && argc == 3) return s_help_verb(argv[2]);
     if (help || strcmp(word, "--help") == 0 || strcmp(word, "-h") == 0) {

@@ -5,7 +5,6 @@
 #include "weft_state.h"
 #include "weft_table.h"
 #include "weft_time.h"
-#include "weft_type.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -17,22 +16,13 @@ static json_t *s_emitters(const weft_census_type_t *type) {
     return array;
 }
 
-static bool s_wants(const json_t *service, const char *type) {
-    size_t i;
-    const json_t *filter;
-    json_array_foreach(json_object_get(service, "filters"), i, filter) {
-        const char *text = json_string_value(filter);
-        if (weft_filter_match(text, strlen(text), type, strlen(type))) return true;
-    }
-    return false;
-}
-
 static json_t *s_consumers(const json_t *state, const char *type) {
     size_t i;
     const json_t *service;
     json_t *array = json_array();
     json_array_foreach(json_object_get(state, "services"), i, service) {
-        if (s_wants(service, type)) json_array_append(array, json_object_get(service, "name"));
+        if (weft_state_wants(service, type))
+            json_array_append(array, json_object_get(service, "name"));
     }
     return array;
 }
@@ -86,15 +76,6 @@ static void s_row(weft_table_t *table, const weft_census_type_t *type, const wef
     json_decref(consumers);
 }
 
-static weft_err_t s_state(const weft_args_t *args, json_t **state) {
-    weft_ask_t ask;
-    weft_err_t rc = weft_ask_begin(&ask, args);
-    if (rc != WEFT_OK) return rc;
-    rc = weft_state_ask(&ask, args, state);
-    weft_ask_close(&ask);
-    return rc;
-}
-
 static weft_err_t s_run(const weft_verb_t *verb, int argc, char **argv) {
     static const char *const heads[] = {"TYPE", ">COUNT",   ">RATE",    ">LAST",
                                         ">AGO", "EMITTERS", "CONSUMERS"};
@@ -109,7 +90,7 @@ static weft_err_t s_run(const weft_verb_t *verb, int argc, char **argv) {
     weft_err_t rc = weft_args_parse(&args, verb, argc, argv, options, 1);
     if (rc == WEFT_OK) rc = weft_past_filters(&args, 0, items, &filters);
     if (rc == WEFT_OK) rc = weft_census_take(&census, &past, &args, from, &filters);
-    if (rc == WEFT_OK) rc = s_state(&args, &state);
+    if (rc == WEFT_OK) rc = weft_state_get(&args, &state);
     weft_table_t *table = rc == WEFT_OK && !args.json ? weft_table_new(heads, 7) : NULL;
     for (size_t i = 0; rc == WEFT_OK && i < census.count; i++) {
         if (args.json)

@@ -45,6 +45,10 @@ void weft_out_json(json_t *json) {
 
 weft_err_t weft_out_flush(void) {
     if (!s_errno) s_keep(fflush(stdout) != 0);
+    return weft_out_failed();
+}
+
+weft_err_t weft_out_failed(void) {
     if (!s_errno) return WEFT_OK;
     return s_errno == EPIPE || s_errno == EINTR ? WEFT_E_INTERRUPTED : WEFT_E_IO;
 }

@@ -13,6 +13,8 @@ void weft_out_json(json_t *json);
 /* WEFT_OK, WEFT_E_INTERRUPTED (nobody reads any more: no reason to complain), WEFT_E_IO. Once it
  * has failed it stays so. */
 weft_err_t weft_out_flush(void);
+/* The same without writing what is buffered. */
+weft_err_t weft_out_failed(void);
 const char *weft_out_reason(void); /* of WEFT_E_IO */
 
 #endif

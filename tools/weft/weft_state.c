@@ -4,6 +4,7 @@
 #include "weft_limits.h"
 #include "weft_record.h"
 #include "weft_time.h"
+#include "weft_type.h"
 
 #include <inttypes.h>
 #include <string.h>
@@ -217,4 +218,23 @@ weft_err_t weft_state_ask(weft_ask_t *ask, const weft_args_t *args, json_t **out
         return weft_ask_failed(ask, args, rc);
     }
     return WEFT_OK;
+}
+
+weft_err_t weft_state_get(const weft_args_t *args, json_t **out) {
+    weft_ask_t ask;
+    weft_err_t rc = weft_ask_begin(&ask, args);
+    if (rc != WEFT_OK) return rc;
+    rc = weft_state_ask(&ask, args, out);
+    weft_ask_close(&ask);
+    return rc;
+}
+
+bool weft_state_wants(const json_t *service, const char *type) {
+    size_t i;
+    const json_t *filter;
+    json_array_foreach(json_object_get(service, "filters"), i, filter) {
+        const char *text = json_string_value(filter);
+        if (weft_filter_match(text, strlen(text), type, strlen(type))) return true;
+    }
+    return false;
 }

@@ -13,6 +13,11 @@
  * been in the log. out: the caller's. A failure has been told. */
 weft_err_t weft_state_ask(weft_ask_t *ask, const weft_args_t *args, json_t **out);
 
+/* The same with a connection of its own. */
+weft_err_t weft_state_get(const weft_args_t *args, json_t **out);
+/* Does a service consume events of that type? */
+bool weft_state_wants(const json_t *service, const char *type);
+
 /* Members of an object. */
 const char *weft_json_text(const json_t *object, const char *key);
 long long weft_json_int(const json_t *object, const char *key);

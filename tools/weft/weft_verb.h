@@ -18,6 +18,8 @@ struct weft_verb {
     bool online; /* asks the bus: has --timeout */
 };
 
+const weft_verb_t *const *weft_verbs(size_t *count);
+
 /* Exit status of the program when a verb returns WEFT_OK; the first two are weft_exit_code's. */
 #define WEFT_EXIT_WARNING 3
 #define WEFT_EXIT_CRITICAL 4
@@ -31,6 +33,7 @@ void weft_verb_exit(int status);
     X(get)            \
     X(count)          \
     X(types)          \
+    X(graph)          \
     X(status)         \
     X(services)       \
     X(lag)            \
@@ -39,7 +42,12 @@ void weft_verb_exit(int status);
     X(check)          \
     X(trim)           \
     X(backup)         \
-    X(restore)
+    X(restore)        \
+    X(reset)          \
+    X(replay)         \
+    X(export)         \
+    X(cheat)          \
+    X(completion)
 
 #define X(name) extern const weft_verb_t weft_verb_##name;
 WEFT_VERBS(X)
