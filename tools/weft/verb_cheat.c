@@ -36,7 +36,6 @@ static const weft_example_t s_examples[] = {
     {"what has not reached the bus?", "weft outbox ls blog-posts", false},
     {"what would building a view anew do?", "weft replay blog-query --dry-run", false},
     {"keep the events as text", "weft export > events.jsonl", false},
-    {"is this machine fit?", "weft doctor", false},
     {"any of it for a program", "weft services --json", false},
 };
 

@@ -22,11 +22,13 @@
 #define LINE_BYTES_MAX (8u * WEFT_EVENT_BYTES_MAX) /* JSON may be longer than the event it means */
 #define REASON_BYTES 128
 #define ASK_WHY_MS 500
+#define ACK_MS 30000
+#define REACH_MS 3000
 
 typedef struct {
     weft_args_t args;
     const char *type, *subject, *data, *source;
-    int64_t timeout_ms;
+    int64_t timeout_ms, reach_ms;
     weft_pub_t *pub;
     weft_sequence_t sent; /* the last one */
     uint64_t lines;
@@ -107,6 +109,20 @@ static void s_bad_event(weft_err_t rc, char *reason, size_t size) {
         snprintf(reason, size, "subject is not UTF-8 without control characters");
 }
 
+/* Is anybody there? No input is read for nobody. */
+static weft_err_t s_reach(const weft_pub_run_t *self) {
+    weft_ask_t ask;
+    weft_welcome_t welcome;
+    weft_err_t rc = weft_ask_begin(&ask, &self->args);
+    if (rc != WEFT_OK) return rc;
+    rc = weft_ask_welcome(&ask, (int) self->reach_ms, &welcome);
+    weft_ask_close(&ask);
+    if (rc != WEFT_E_UNREACHABLE) return WEFT_OK; /* what else is wrong shows when it is sent */
+    return weft_say(self->args.verb, rc,
+                    "bus %s did not answer within %g s; nothing is known to be stored",
+                    self->args.bus, (double) self->reach_ms / 1000);
+}
+
 /* ---- one event */
 
 static weft_err_t s_one(weft_pub_run_t *self) {
@@ -127,6 +143,7 @@ static weft_err_t s_one(weft_pub_run_t *self) {
         s_bad_event(rc, reason, sizeof reason);
         return weft_say_usage(verb, "%s", reason);
     }
+    if (rc == WEFT_OK) rc = s_reach(self);
     if (rc == WEFT_OK) rc = s_wait(self, self->sent, &position);
     if (rc != WEFT_OK) return rc;
     if (self->args.json)
@@ -205,7 +222,7 @@ static weft_err_t s_read(weft_pub_run_t *self, bool *ended) {
 static weft_err_t s_many(weft_pub_run_t *self) {
     weft_position_t position = {0};
     bool ended = false;
-    weft_err_t rc = WEFT_OK;
+    weft_err_t rc = s_reach(self);
     while (rc == WEFT_OK && !ended) {
         rc = s_read(self, &ended);
         if (rc == WEFT_OK) rc = s_lines(self, ended);
@@ -233,7 +250,8 @@ static weft_err_t s_parse(weft_pub_run_t *self, const weft_verb_t *verb, int arg
         {"data", "JSON", "its data; - reads one JSON value a line, an event each", NULL,
          &self->data, NULL},
         {"source", "NAME", "who says so, for people", "weft", &self->source, NULL},
-        {"timeout", "SECONDS", "how long to wait for an acknowledgement", "30", &timeout, NULL},
+        {"timeout", "SECONDS", "how long to wait for the bus (3) and each acknowledgement (30)",
+         NULL, &timeout, NULL},
     };
     weft_err_t rc = weft_args_parse(&self->args, verb, argc, argv, options,
                                     sizeof options / sizeof *options);
@@ -242,8 +260,12 @@ static weft_err_t s_parse(weft_pub_run_t *self, const weft_verb_t *verb, int arg
     if (weft_type_check(self->type, strlen(self->type)) != WEFT_OK)
         return weft_say_usage(verb, "'%s' is no event type; want one like comment.created",
                               self->type);
+    self->timeout_ms = ACK_MS;
+    self->reach_ms = REACH_MS;
+    if (!timeout) return WEFT_OK;
     if (!weft_args_seconds(timeout, &self->timeout_ms))
         return weft_say_usage(verb, "--timeout '%s' is no number of seconds", timeout);
+    self->reach_ms = self->timeout_ms;
     return WEFT_OK;
 }
 
