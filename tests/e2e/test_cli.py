@@ -448,7 +448,8 @@ def test_trim():
     weft(bus, "pub", "a.b", "--data", "-", stdin="".join("%d\n" % n for n in range(100)))
     peer = Peer(bus)
     report = {"name": "slow", "instance": peer.origin, "software": "x", "position": 50, "resume": 40,
-              "outbox": 0, "parked": 0, "applied_catch_up": 0, "applied_live": 0, "live": True,
+              "outbox": 0, "parked": 0, "parked_oldest": 0, "skipped": 0, "on_error": "park",
+              "database": "", "applied_catch_up": 0, "applied_live": 0, "live": True,
               "filters": ["a.b"]}
     peer.control.send_multipart([b"REPORT", msgpack.packb(report)])
     wait_until("the report", lambda: peer.status()["services"])

@@ -33,9 +33,13 @@ USES = {
     "reset": "reset blog-query --to 0 --dry-run",
     "replay": "replay blog-query --dry-run",
     "export": "export",
+    "check": "check {data}/bus",
+    "trim": "trim --to 1 --dry-run",
+    "backup": "backup --store {data}/bus {data}/copy",
+    "restore": "restore --store {data}/restored {data}/copy",
     "cheat": "cheat",
 }
-OFFLINE = {"cheat", "completion"}
+OFFLINE = {"check", "backup", "restore", "cheat", "completion"}
 
 
 def weft(mesh, *words, bus=None, stdin=None):

@@ -39,6 +39,7 @@ def trimmed(peer, **more):
 def report(peer, resume, position=None, name="slow", instance=b"s" * 16):
     body = {"name": name, "instance": instance, "software": "test", "resume": resume,
             "position": resume if position is None else position, "outbox": 0, "parked": 0,
+            "parked_oldest": 0, "skipped": 0, "on_error": "park", "database": "",
             "applied_catch_up": 0, "applied_live": 0, "live": True, "filters": ["a.b"]}
     count = peer.counter("report")
     peer.control.send_multipart([b"REPORT", msgpack.packb(body, use_bin_type=True)])

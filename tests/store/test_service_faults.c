@@ -81,7 +81,8 @@ static weft_err_t s_open(void) {
     if (rc == WEFT_OK) rc = weft_service_store_schema(&w.store, s_steps, 3);
     if (rc == WEFT_OK) rc = weft_db_exec(w.store.db, "PRAGMA wal_autocheckpoint=10");
     if (rc == WEFT_OK) rc = weft_outbox_new(&w.outbox, w.store.db, "svc", s.endpoint, NULL);
-    if (rc == WEFT_OK) rc = weft_applier_new(&w.applier, &w.store, w.outbox, PARK_AFTER, WEFT_ON_ERROR_PARK);
+    if (rc == WEFT_OK)
+        rc = weft_applier_new(&w.applier, &w.store, w.outbox, PARK_AFTER, WEFT_ON_ERROR_PARK);
     if (rc == WEFT_OK) rc = weft_applier_on(w.applier, ">", s_handler, NULL);
     return rc;
 }
