@@ -67,8 +67,11 @@ static void s_edges(weft_graph_run_t *self, const weft_census_t *census, const j
 static void s_json(const weft_graph_run_t *self) {
     const char *from, *to;
     json_t *targets, *types;
-    json_object_foreach(self->edges, from, targets) json_object_foreach(targets, to, types)
-        weft_out_json(json_pack("{s:s, s:s, s:O}", "from", from, "to", to, "types", types));
+    json_object_foreach(self->edges, from, targets) {
+        json_object_foreach(targets, to, types) {
+            weft_out_json(json_pack("{s:s, s:s, s:O}", "from", from, "to", to, "types", types));
+        }
+    }
 }
 
 static void s_dot(const weft_graph_run_t *self, const json_t *state) {
