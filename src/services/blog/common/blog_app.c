@@ -6,6 +6,8 @@
 
 #include <string.h>
 
+#include <service_http.h>
+
 #include "blog_db.h"
 
 /* A service without handlers has no reading end and would know nothing of the bus. This filter
@@ -99,7 +101,7 @@ static weft_err_t s_start(blog_app_t *app) {
     if (rc == WEFT_OK && config->after_apply)
         rc = weft_service_after_apply(app->service, s_after_apply, app);
     if (rc == WEFT_OK)
-        rc = http_server_new(&app->http, app->service, app->listen, app->routes, s_routes(app));
+        rc = service_http_new(&app->http, app->service, app->listen, app->routes, s_routes(app));
     return rc;
 }
 

@@ -7,11 +7,13 @@
 #include "http_server.h"
 
 #define HTTP_HEADERS_MAX 8u
+#define HTTP_ADDRESS_BYTES 300u
 /* A body that is refused is still read up to here, so that its sender gets to see the answer. */
 #define HTTP_DRAIN_BYTES_MAX (8u << 20)
 
 struct http_server {
-    weft_service_t *service;
+    http_loop_t loop;
+    char address[HTTP_ADDRESS_BYTES];
     struct MHD_Daemon *daemon;
     const http_route_t *routes;
     size_t routes_count;

@@ -1,6 +1,6 @@
-/* http_server: HTTP/1.1 with JSON on the loop of a weft service.
+/* http_server: HTTP/1.1 with JSON on a loop that is there already.
  *
- * One thread: the service's. A handler answers at once, or holds its request and answers later
+ * One thread: the loop's. A handler answers at once, or holds its request and answers later
  * from any callback of the loop. Every answer carries the CORS headers; every error has the form
  * {"errors":[{"message":…,"field":…}]}; every request leaves a line "http.access" in the diag. */
 #ifndef HTTP_SERVER_H
@@ -12,6 +12,7 @@
 
 #include <weft.h>
 
+#include "http_loop.h"
 #include "http_route.h"
 #include "http_text.h"
 
@@ -23,14 +24,16 @@
 typedef struct http_server http_server_t;
 typedef struct http_request http_request_t;
 
-/* Serve routes on "HOST:PORT" (port 0 takes a free one) on the service's loop.
+/* Serve routes on "HOST:PORT" (port 0 takes a free one).
+ * loop    copied; what it points to outlives the server.
  * routes  borrowed until destroy.
- * Adds http=HOST:PORT, with the real port, to the service's "ready" line.
  * Returns WEFT_OK, WEFT_E_USAGE (listen), WEFT_E_IO, WEFT_E_NOMEM; the cause is in the diag. */
-weft_err_t http_server_new(http_server_t **out, weft_service_t *service, const char *listen,
+weft_err_t http_server_new(http_server_t **out, const http_loop_t *loop, const char *listen,
                            const http_route_t *routes, size_t routes_count);
+/* HOST:PORT with the real port. */
+const char *http_server_address(const http_server_t *self);
 /* Accept nothing more, refuse with 503 what has not been answered, and send what has, for at most
- * HTTP_LEAVE_MS. Call after weft_service_run, while the service is still there. */
+ * HTTP_LEAVE_MS. Call after the loop has run, while it is still there. */
 void http_server_stop(http_server_t *self);
 /* Requests that are held now. */
 size_t http_server_held(const http_server_t *self);

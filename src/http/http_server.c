@@ -1,8 +1,8 @@
-/* http_server: libmicrohttpd as a guest on a weft service's loop.
+/* http_server: libmicrohttpd as a guest on somebody's loop.
  *
  * MHD keeps its sockets in an epoll set of its own; the loop watches that one descriptor. What MHD
  * wants to do later (a timeout, a connection it left in mid-work) is kept in one timer of the loop;
- * so is a resumed connection, which does not wake the set. Nothing blocks while the service runs. */
+ * so is a resumed connection, which does not wake the set. Nothing blocks while the loop runs. */
 #include <errno.h>
 #include <fcntl.h>
 #include <netdb.h>
@@ -20,7 +20,6 @@
     (32u << 10)            /* MHD's pool for one connection: headers, and reads of a body */
 #define HTTP_TURNS_MAX 16u /* of MHD, before the rest of the loop has its turn */
 #define HTTP_HOST_BYTES 256u
-#define HTTP_ADDRESS_BYTES 300u
 
 int64_t http_now_us(void) {
     struct timespec now;
@@ -50,10 +49,10 @@ static void s_arm(http_server_t *self, uint64_t wait_ms) {
     if (wait_ms == 0) wait_ms = 1;
     int64_t due_ms = s_now_ms() + (int64_t) wait_ms;
     if (self->timer_due_ms >= 0 && self->timer_due_ms <= due_ms) return;
-    if (self->timer_due_ms >= 0) weft_service_timer_end(self->service, self->timer_id);
+    if (self->timer_due_ms >= 0) self->loop.timer_end(self->loop.loop, self->timer_id);
     self->timer_due_ms = due_ms;
-    weft_err_t rc = weft_service_timer(self->service, (unsigned) wait_ms, 1, s_on_timer, self,
-                                       &self->timer_id);
+    weft_err_t rc = self->loop.timer(self->loop.loop, (unsigned) wait_ms, s_on_timer, self,
+                                     &self->timer_id);
     if (rc != WEFT_OK) {
         self->timer_due_ms = -1;
         weft_diag(WEFT_DIAG_ERROR, "http.timer", "error=%s", weft_err_name(rc));
@@ -234,29 +233,27 @@ static weft_err_t s_join_loop(http_server_t *self) {
     const union MHD_DaemonInfo *info = MHD_get_daemon_info(self->daemon, MHD_DAEMON_INFO_EPOLL_FD);
     if (!info) return WEFT_E_IO;
     self->epoll_fd = info->epoll_fd;
-    return weft_service_fd(self->service, self->epoll_fd, POLLIN, s_on_readable, self);
+    return self->loop.fd(self->loop.loop, self->epoll_fd, s_on_readable, self);
 }
 
-weft_err_t http_server_new(http_server_t **out, weft_service_t *service, const char *listen_text,
+weft_err_t http_server_new(http_server_t **out, const http_loop_t *loop, const char *listen_text,
                            const http_route_t *routes, size_t routes_count) {
     int fd = -1;
-    char address[HTTP_ADDRESS_BYTES];
     weft_err_t rc = WEFT_E_NOMEM;
     http_server_t *self = calloc(1, sizeof *self);
     if (!self) goto out;
-    self->service = service;
+    self->loop = *loop;
     self->routes = routes;
     self->routes_count = routes_count;
     self->epoll_fd = -1;
     self->timer_due_ms = -1;
     if ((rc = s_listen(listen_text, &fd)) != WEFT_OK) goto out;
     rc = WEFT_E_IO;
-    if (!s_address(fd, address, sizeof address)) goto out;
+    if (!s_address(fd, self->address, sizeof self->address)) goto out;
     self->daemon = s_start(self, fd);
     if (!self->daemon) goto out;
     fd = -1; /* handed over */
     if ((rc = s_join_loop(self)) != WEFT_OK) goto out;
-    if ((rc = weft_service_announce(service, "http", address)) != WEFT_OK) goto out;
     *out = self;
     self = NULL;
 out:
@@ -264,6 +261,10 @@ out:
     if (fd >= 0) close(fd);
     http_server_destroy(&self);
     return rc;
+}
+
+const char *http_server_address(const http_server_t *self) {
+    return self->address;
 }
 
 /* Requests that have arrived are read and refused, answers are sent to their last byte. */
@@ -280,8 +281,8 @@ static void s_drain(http_server_t *self) {
 void http_server_stop(http_server_t *self) {
     if (!self || self->stopping) return;
     self->stopping = true;
-    if (self->epoll_fd >= 0) weft_service_fd_end(self->service, self->epoll_fd);
-    if (self->timer_due_ms >= 0) weft_service_timer_end(self->service, self->timer_id);
+    if (self->epoll_fd >= 0) self->loop.fd_end(self->loop.loop, self->epoll_fd);
+    if (self->timer_due_ms >= 0) self->loop.timer_end(self->loop.loop, self->timer_id);
     self->timer_due_ms = -1;
     if (!self->daemon) return;
     MHD_run(self->daemon); /* whoever waits at the door is let in, to hear the refusal */

@@ -1,0 +1,29 @@
+/* service_http: an HTTP server on the loop of a weft service. */
+#include "service_http.h"
+
+#include <poll.h>
+
+static weft_err_t s_fd(void *loop, int fd, weft_fd_fn fn, void *arg) {
+    return weft_service_fd(loop, fd, POLLIN, fn, arg);
+}
+
+static void s_fd_end(void *loop, int fd) {
+    weft_service_fd_end(loop, fd);
+}
+
+static weft_err_t s_timer(void *loop, unsigned delay_ms, weft_timer_fn fn, void *arg, int *id) {
+    return weft_service_timer(loop, delay_ms, 1, fn, arg, id);
+}
+
+static void s_timer_end(void *loop, int id) {
+    weft_service_timer_end(loop, id);
+}
+
+weft_err_t service_http_new(http_server_t **out, weft_service_t *service, const char *listen,
+                            const http_route_t *routes, size_t routes_count) {
+    const http_loop_t loop = {s_fd, s_fd_end, s_timer, s_timer_end, service};
+    weft_err_t rc = http_server_new(out, &loop, listen, routes, routes_count);
+    if (rc == WEFT_OK) rc = weft_service_announce(service, "http", http_server_address(*out));
+    if (rc != WEFT_OK) http_server_destroy(out);
+    return rc;
+}
