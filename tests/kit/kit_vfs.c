@@ -131,7 +131,7 @@ static void s_resize(kit_content_t *self, size_t size) {
 }
 
 static void s_put(kit_content_t *self, size_t at, const void *bytes, size_t size) {
-    if (!size) return;  // a file emptied has no bytes to point at
+    if (!size) return; // a file emptied has no bytes to point at
     if (at + size > self->size) s_resize(self, at + size);
     memcpy(self->bytes + at, bytes, size);
 }
