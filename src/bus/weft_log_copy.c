@@ -2,12 +2,14 @@
 #include "weft_log_copy.h"
 
 #include "weft_log_check.h"
+#include "weft_log_origins.h"
+#include "weft_log_partial.h"
 #include "weft_log_sql.h"
-#include "weft_os.h"
 #include "weft_stmt.h"
 
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -22,9 +24,11 @@ typedef struct {
     weft_log_copy_t *out;
     weft_log_copy_fn progress;
     void *arg;
-    const char *from, *to;
-    char source[PATH_MAX], partial[PATH_MAX], path[PATH_MAX];
-    int lock, sync_fd;
+    const char *from;
+    uint64_t up_to;
+    char source[PATH_MAX];
+    weft_log_partial_t place;
+    int sync_fd;
     sqlite3 *db;
     weft_stmt_t rows, top, wanted;
 } weft_copy_run_t;
@@ -44,76 +48,13 @@ static bool s_go_on(weft_copy_run_t *self) {
     return !self->progress || self->progress(self->arg, self->out);
 }
 
-/* ---- the place of the copy */
-
-static bool s_path(char out[PATH_MAX], const char *dir, const char *name) {
-    return snprintf(out, PATH_MAX, "%s%s", dir, name) < PATH_MAX;
-}
-
-/* What an earlier copy left that was killed; nobody else uses that name. */
-static void s_remove_partial(const weft_copy_run_t *self, bool directory) {
-    static const char *const names[] = {"/log.db", "/log.db-wal", "/log.db-shm", "/log.db-journal"};
-    char path[PATH_MAX];
-    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
-        if (s_path(path, self->partial, names[i])) unlink(path);
-    if (!directory) return;
-    if (s_path(path, self->partial, "/lock")) unlink(path);
-    rmdir(self->partial);
-}
-
-static weft_err_t s_enter(weft_copy_run_t *self) {
-    char path[PATH_MAX];
-    long pid;
-    size_t size = strlen(self->to);
-    while (size > 1 && self->to[size - 1] == '/') size--;
-    if (!s_path(self->source, self->from, "/log.db") ||
-        snprintf(self->partial, PATH_MAX, "%.*s.partial", (int) size, self->to) >= PATH_MAX ||
-        !s_path(self->path, self->partial, "/log.db") || !s_path(path, self->partial, "/lock"))
-        return s_say(self, WEFT_E_IO, "a path is too long");
-    if (access(self->source, F_OK) != 0)
-        return s_say(self, WEFT_E_NOT_FOUND, "%s is no store: %s: %s", self->from, self->source,
-                     strerror(errno));
-    if (rmdir(self->to) != 0 && errno != ENOENT)
-        return s_say(self, WEFT_E_STATE, "%s is there already: move it away, or choose another",
-                     self->to);
-    if (weft_os_mkdir(self->partial) != WEFT_OK)
-        return s_say(self, WEFT_E_IO, "cannot make %s: %s", self->partial, strerror(errno));
-    weft_err_t rc = weft_os_lock(&self->lock, path, &pid);
-    if (rc == WEFT_E_LOCKED)
-        return s_say(self, rc, "the process with pid %ld is making a copy there", pid);
-    if (rc != WEFT_OK)
-        return s_say(self, rc, "cannot write in %s: %s", self->partial, strerror(errno));
-    s_remove_partial(self, false);
-    return WEFT_OK;
-}
-
-static bool s_sync(const char *path, int flags) {
-    int fd = open(path, flags | O_CLOEXEC);
-    bool ok = fd >= 0 && fsync(fd) == 0;
-    if (fd >= 0) close(fd);
-    return ok;
-}
-
-static weft_err_t s_appear(weft_copy_run_t *self) {
-    char parent[PATH_MAX];
-    if (!s_sync(self->path, O_RDONLY) || !s_sync(self->partial, O_RDONLY | O_DIRECTORY))
-        return s_say(self, WEFT_E_IO, "cannot sync %s: %s", self->partial, strerror(errno));
-    if (rename(self->partial, self->to) != 0)
-        return s_say(self, WEFT_E_IO, "cannot rename %s to %s: %s", self->partial, self->to,
-                     strerror(errno));
-    if (!s_path(parent, self->to, "/..") || !s_sync(parent, O_RDONLY | O_DIRECTORY))
-        return s_say(self, WEFT_E_IO, "cannot sync the directory of %s: %s", self->to,
-                     strerror(errno));
-    return WEFT_OK;
-}
-
 /* ---- the two databases */
 
 static weft_err_t s_database(weft_copy_run_t *self, weft_err_t rc, const char *what) {
     if (rc == WEFT_OK || *self->out->reason) return rc;
     if (rc == WEFT_E_FULL)
         return s_say(self, rc, "the disk of %s is full: make room, or choose another",
-                     self->partial);
+                     self->place.partial);
     if (rc == WEFT_E_CORRUPT)
         return s_say(self, rc, "%s is damaged; weft check %s says where", self->source, self->from);
     return s_say(self, rc, "cannot %s: %s", what,
@@ -168,7 +109,7 @@ static weft_err_t s_check_source(weft_copy_run_t *self) {
 static weft_err_t s_open(weft_copy_run_t *self) {
     char sql[128];
     int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_URI;
-    int opened = sqlite3_open_v2(self->path, &self->db, flags, NULL);
+    int opened = sqlite3_open_v2(self->place.path, &self->db, flags, NULL);
     if (opened != SQLITE_OK) return weft_db_error(self->db, opened);
     sqlite3_busy_timeout(self->db, 5000);
     snprintf(sql, sizeof sql,
@@ -184,7 +125,7 @@ static weft_err_t s_open(weft_copy_run_t *self) {
     if (rc == WEFT_OK) rc = weft_stmt_prepare(&self->top, self->db, weft_sql_copy_top);
     if (rc == WEFT_OK) rc = weft_stmt_prepare(&self->wanted, self->db, weft_sql_copy_wanted);
     if (rc != WEFT_OK) return rc;
-    self->sync_fd = open(self->path, O_RDWR | O_CLOEXEC);
+    self->sync_fd = open(self->place.path, O_RDWR | O_CLOEXEC);
     return self->sync_fd < 0 ? WEFT_E_IO : WEFT_OK;
 }
 
@@ -204,12 +145,36 @@ static weft_err_t s_read(weft_stmt_t *st, uint64_t *out) {
     return weft_stmt_done(st);
 }
 
+static bool s_cut(const weft_copy_run_t *self) {
+    return self->up_to != WEFT_LOG_COPY_ALL;
+}
+
+/* Was there a log that ended at up_to? */
+static weft_err_t s_check_end(weft_copy_run_t *self) {
+    int64_t anchor, top;
+    weft_err_t rc = s_number(self, weft_sql_copy_anchor, &anchor);
+    if (rc == WEFT_OK) rc = s_number(self, weft_sql_copy_wanted, &top);
+    if (rc != WEFT_OK) return rc;
+    uint64_t first = anchor > 0 ? (uint64_t) anchor : 0, head = top > 0 ? (uint64_t) top : 0;
+    if (head < first) head = first;
+    if (self->up_to > head)
+        return s_say(self, WEFT_E_LOG_BEHIND, "%s ends at %" PRIu64 ": there is no %" PRIu64,
+                     self->from, head, self->up_to);
+    if (self->up_to < first)
+        return s_say(self, WEFT_E_GONE,
+                     "%s has forgotten all up to %" PRIu64 ": it cannot end at %" PRIu64,
+                     self->from, first, self->up_to);
+    return WEFT_OK;
+}
+
 /* In the transaction of the last rows: all of one moment. A trim may have passed meanwhile. */
 static weft_err_t s_rest(weft_copy_run_t *self) {
     int64_t readers;
     weft_err_t rc = weft_db_exec(self->db, weft_sql_copy_rest);
+    if (rc == WEFT_OK && s_cut(self)) rc = s_check_end(self);
     if (rc == WEFT_OK) rc = s_number(self, weft_sql_copy_has_readers, &readers);
-    if (rc == WEFT_OK && readers) rc = weft_db_exec(self->db, weft_sql_copy_readers);
+    if (rc == WEFT_OK && readers && !s_cut(self))
+        rc = weft_db_exec(self->db, weft_sql_copy_readers);
     return rc;
 }
 
@@ -217,6 +182,7 @@ static weft_err_t s_piece(weft_copy_run_t *self, bool *last) {
     weft_err_t rc = weft_db_exec(self->db, "BEGIN");
     weft_stmt_bind_int(&self->rows, 1, (int64_t) self->out->at);
     weft_stmt_bind_int(&self->rows, 2, PIECE_ROWS);
+    weft_stmt_bind_int(&self->rows, 3, self->up_to < INT64_MAX ? (int64_t) self->up_to : INT64_MAX);
     weft_err_t ran = weft_stmt_run(&self->rows);
     if (rc == WEFT_OK) rc = ran;
     *last = sqlite3_changes(self->db) < PIECE_ROWS;
@@ -224,6 +190,7 @@ static weft_err_t s_piece(weft_copy_run_t *self, bool *last) {
     if (rc == WEFT_OK) rc = weft_db_exec(self->db, "COMMIT");
     if (rc == WEFT_OK) rc = s_read(&self->top, &self->out->at);
     if (rc == WEFT_OK) rc = s_read(&self->wanted, &self->out->wanted);
+    if (self->out->wanted > self->up_to) self->out->wanted = self->up_to;
     return rc;
 }
 
@@ -240,9 +207,25 @@ static weft_err_t s_copy(weft_copy_run_t *self) {
     return WEFT_OK;
 }
 
+static bool s_on_origins(void *arg, uint64_t at) {
+    weft_copy_run_t *self = arg;
+    self->out->at = at;
+    return s_go_on(self);
+}
+
+/* What stands beside the rows as it was when the log ended there. */
+static weft_err_t s_fit(weft_copy_run_t *self) {
+    if (!s_cut(self)) return WEFT_OK;
+    self->out->doing = "read";
+    weft_err_t rc = weft_log_origins_cut(self->db, self->up_to, s_on_origins, self);
+    if (rc == WEFT_E_INTERRUPTED) return s_say(self, rc, "interrupted");
+    if (rc == WEFT_OK) rc = weft_db_exec(self->db, weft_sql_types_unused);
+    return s_database(self, rc, "cut");
+}
+
 static void s_on_check(void *arg, const weft_log_check_t *so_far) {
     weft_copy_run_t *self = arg;
-    self->out->checking = true;
+    self->out->doing = "checked";
     self->out->at = so_far->first + so_far->rows - 1;
     self->out->wanted = so_far->head;
     (void) s_go_on(self); /* the check has no way to end early, and it only reads */
@@ -250,7 +233,7 @@ static void s_on_check(void *arg, const weft_log_check_t *so_far) {
 
 static weft_err_t s_check(weft_copy_run_t *self) {
     weft_log_check_t check;
-    weft_err_t rc = weft_log_check(self->partial, s_on_check, self, &check);
+    weft_err_t rc = weft_log_check(self->place.partial, s_on_check, self, &check);
     if (rc != WEFT_OK)
         return s_say(self, rc, "%s is damaged: %s; weft check %s says more", self->from,
                      check.reason, self->from);
@@ -260,24 +243,34 @@ static weft_err_t s_check(weft_copy_run_t *self) {
     return WEFT_OK;
 }
 
-weft_err_t weft_log_copy(const char *from, const char *to, weft_log_copy_fn progress, void *arg,
-                         weft_log_copy_t *out) {
+static weft_err_t s_enter(weft_copy_run_t *self, const char *to) {
+    char *reason = self->out->reason;
+    if (snprintf(self->source, PATH_MAX, "%s/log.db", self->from) >= PATH_MAX)
+        return s_say(self, WEFT_E_IO, "a path is too long");
+    if (access(self->source, F_OK) != 0)
+        return s_say(self, WEFT_E_NOT_FOUND, "%s is no store: %s: %s", self->from, self->source,
+                     strerror(errno));
+    return weft_log_partial_enter(&self->place, to, reason, sizeof self->out->reason);
+}
+
+weft_err_t weft_log_copy(const char *from, uint64_t up_to, const char *to,
+                         weft_log_copy_fn progress, void *arg, weft_log_copy_t *out) {
     weft_copy_run_t self = {.out = out,
                             .progress = progress,
                             .arg = arg,
                             .from = from,
-                            .to = to,
-                            .lock = -1,
+                            .up_to = up_to,
+                            .place = {.lock = -1},
                             .sync_fd = -1};
-    *out = (weft_log_copy_t){0};
-    weft_err_t rc = s_enter(&self);
-    bool entered = rc == WEFT_OK;
+    *out = (weft_log_copy_t){.doing = "copied"};
+    weft_err_t rc = s_enter(&self, to);
+    bool entered = self.place.lock >= 0;
     if (rc == WEFT_OK) rc = s_database(&self, s_open(&self), "open");
     if (rc == WEFT_OK) rc = s_copy(&self);
+    if (rc == WEFT_OK) rc = s_fit(&self);
     s_close(&self);
     if (rc == WEFT_OK) rc = s_check(&self);
-    if (rc == WEFT_OK) rc = s_appear(&self);
-    if (rc != WEFT_OK && entered) s_remove_partial(&self, true);
-    weft_os_unlock(&self.lock);
+    if (rc == WEFT_OK) rc = weft_log_partial_appear(&self.place);
+    weft_log_partial_leave(&self.place, rc != WEFT_OK && entered);
     return rc;
 }

@@ -85,7 +85,7 @@ const char weft_sql_rows_after[] = "SELECT position, type, chain, stored_us, eve
 
 const char weft_sql_copy_rows[] =
     "INSERT INTO main.events SELECT position, type, stored_us, chain, event FROM source.events"
-    " WHERE position > ?1 ORDER BY position LIMIT ?2";
+    " WHERE position > ?1 AND position <= ?3 ORDER BY position LIMIT ?2";
 const char weft_sql_copy_top[] = "SELECT max(position) FROM main.events";
 const char weft_sql_copy_wanted[] = "SELECT max(position) FROM source.events";
 const char weft_sql_copy_rest[] =
@@ -98,3 +98,9 @@ const char weft_sql_copy_has_readers[] =
     "SELECT count(*) FROM source.sqlite_schema WHERE name = 'readers'";
 const char weft_sql_copy_readers[] = "INSERT INTO main.readers"
                                      " SELECT instance, name, resume, seen_us FROM source.readers";
+const char weft_sql_copy_anchor[] = "SELECT value FROM main.meta WHERE key = 'anchor_position'";
+const char weft_sql_types_unused[] =
+    "DELETE FROM types WHERE id NOT IN (SELECT DISTINCT type FROM events)";
+const char weft_sql_origins_forget[] = "DELETE FROM origins WHERE position > ?1";
+const char weft_sql_origin_add[] =
+    "INSERT OR IGNORE INTO origins(origin, source, last, position, chain) VALUES(?1, ?2, ?3, ?4, ?5)";

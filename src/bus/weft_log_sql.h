@@ -43,11 +43,16 @@ extern const char
     weft_sql_rows_after[]; /* position, limit → position, type, chain, stored_us, event */
 
 /* For a copy; the store that is read is attached as source. */
-extern const char weft_sql_copy_rows[];        /* after, limit */
+extern const char weft_sql_copy_rows[];        /* after, limit, last one wanted */
 extern const char weft_sql_copy_top[];         /* → highest position in the copy */
 extern const char weft_sql_copy_wanted[];      /* → highest position in the source */
 extern const char weft_sql_copy_rest[];        /* all but rows and readers */
 extern const char weft_sql_copy_has_readers[]; /* → 1 if the source knows readers */
 extern const char weft_sql_copy_readers[];
+/* For a copy that ends earlier; the rows beyond are not in it. */
+extern const char weft_sql_copy_anchor[];    /* → position before the first row */
+extern const char weft_sql_types_unused[];   /* types without a row go */
+extern const char weft_sql_origins_forget[]; /* position: origins with a row beyond it go */
+extern const char weft_sql_origin_add[];     /* as origin_put; one that is there stays as it is */
 
 #endif

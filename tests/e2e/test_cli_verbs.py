@@ -37,9 +37,11 @@ USES = {
     "trim": "trim --to 1 --dry-run",
     "backup": "backup --store {data}/bus {data}/copy",
     "restore": "restore --store {data}/restored {data}/copy",
+    "fork": "fork --store {data}/bus --to 1 {data}/forked",
+    "import": "import --store {data}/imported {data}/lines",
     "cheat": "cheat",
 }
-OFFLINE = {"check", "backup", "restore", "cheat", "completion"}
+OFFLINE = {"check", "backup", "restore", "fork", "import", "cheat", "completion"}
 
 
 def weft(mesh, *words, bus=None, stdin=None):
@@ -138,6 +140,8 @@ def test_json_of_every_verb_is_what_the_docs_say(mesh):
     mesh.wait_joined("query")
     weft(mesh, "pub", "post.created", "--subject", "post/1", "--data", '{"id":"1","title":"one"}')
     at = {"parked": parked(mesh), "data": os.path.dirname(mesh.data("idle"))}
+    with open(os.path.join(at["data"], "lines"), "w", encoding="utf-8") as lines:
+        lines.write(weft(mesh, "export").stdout)
     for name, keys in documented().items():
         if not keys:
             continue

@@ -10,7 +10,7 @@ static weft_err_t s_run(const weft_verb_t *verb, int argc, char **argv) {
     weft_err_t rc = weft_args_parse(&args, verb, argc, argv, options, 1);
     if (rc != WEFT_OK) return rc;
     if (!store) return weft_say_usage(verb, "--store DIR is missing: what to copy");
-    return weft_copy(&args, store, args.words[0]);
+    return weft_copy(&args, store, WEFT_LOG_COPY_ALL, args.words[0]);
 }
 
 const weft_verb_t weft_verb_backup = {

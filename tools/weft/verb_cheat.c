@@ -36,6 +36,8 @@ static const weft_example_t s_examples[] = {
     {"what has not reached the bus?", "weft outbox ls blog-posts", false},
     {"what would building a view anew do?", "weft replay blog-query --dry-run", false},
     {"keep the events as text", "weft export > events.jsonl", false},
+    {"make a store of that text, which may have been edited",
+     "weft export | weft import --store new-store", false},
     {"any of it for a program", "weft services --json", false},
 };
 

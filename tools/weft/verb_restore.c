@@ -11,7 +11,7 @@ static weft_err_t s_run(const weft_verb_t *verb, int argc, char **argv) {
     weft_err_t rc = weft_args_parse(&args, verb, argc, argv, options, 1);
     if (rc != WEFT_OK) return rc;
     if (!store) return weft_say_usage(verb, "--store DIR is missing: where to restore to");
-    return weft_copy(&args, args.words[0], store);
+    return weft_copy(&args, args.words[0], WEFT_LOG_COPY_ALL, store);
 }
 
 const weft_verb_t weft_verb_restore = {

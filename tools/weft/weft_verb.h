@@ -43,9 +43,11 @@ void weft_verb_exit(int status);
     X(trim)           \
     X(backup)         \
     X(restore)        \
+    X(fork)           \
     X(reset)          \
     X(replay)         \
     X(export)         \
+    X(import)         \
     X(cheat)          \
     X(completion)
 
