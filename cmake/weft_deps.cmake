@@ -1,6 +1,7 @@
 # Libraries that weft stands on. Always linked PRIVATE: no header of weft includes theirs.
 # packages.txt names the Debian packages; the house.packages test compares the two.
 find_package(Threads REQUIRED)
+find_program(WEFT_PYTHON python3 PATHS /usr/bin NO_DEFAULT_PATH REQUIRED) # the one with Debian's modules
 find_package(PkgConfig REQUIRED)
 pkg_check_modules(ZMQ REQUIRED IMPORTED_TARGET libzmq>=4.3)
 pkg_check_modules(CZMQ REQUIRED IMPORTED_TARGET libczmq>=4.2)

@@ -2,7 +2,6 @@
 # Registers a test that runs in a fresh scratch directory (WEFT_TEST_DIR, removed afterwards) and
 # finds programs in WEFT_BIN_DIR. Waits in tests are multiplied by WEFT_TEST_SLOW.
 # TIMEOUT is for a plain build; sanitizers get five times as long. Exit 77 means skipped.
-find_program(WEFT_PYTHON python3 PATHS /usr/bin NO_DEFAULT_PATH REQUIRED) # the one with Debian's modules
 
 set(weft_test_slow 1)
 set(weft_test_environment WEFT_BIN_DIR=${CMAKE_RUNTIME_OUTPUT_DIRECTORY}

@@ -6,7 +6,7 @@
 
 #include "http_server.h"
 
-#define HTTP_HEADERS_MAX 8u
+#define HTTP_HEADERS_MAX 12u
 #define HTTP_ADDRESS_BYTES 300u
 /* A body that is refused is still read up to here, so that its sender gets to see the answer. */
 #define HTTP_DRAIN_BYTES_MAX (8u << 20)
@@ -22,7 +22,7 @@ struct http_server {
     int64_t timer_due_ms;
     http_request_t *held; /* list */
     size_t under_way;     /* requests that have begun and not ended */
-    bool stopping;
+    bool stopping, one_origin;
 };
 
 struct http_request {

@@ -57,7 +57,7 @@ static void s_decide(http_request_t *self, unsigned status, const char *text) {
 /* A browser asks before it sends JSON to another host: everything is allowed to everyone. */
 static void s_allow(http_request_t *self, const char *allow) {
     http_answer_header(self, "Allow", allow);
-    if (strcmp(self->method, MHD_HTTP_METHOD_OPTIONS) != 0) return;
+    if (self->server->one_origin || strcmp(self->method, MHD_HTTP_METHOD_OPTIONS) != 0) return;
     http_answer_header(self, "Access-Control-Allow-Methods", allow);
     http_answer_header(self, "Access-Control-Allow-Headers", "Content-Type, Idempotency-Key");
     http_answer_header(self, "Access-Control-Max-Age", "86400");
@@ -283,17 +283,25 @@ void http_answer_header(http_request_t *request, const char *name, const char *v
     request->headers[request->headers_count++].value = copy;
 }
 
+static bool s_has_header(const http_request_t *self, const char *name) {
+    for (size_t i = 0; i < self->headers_count; i++)
+        if (strcmp(self->headers[i].name, name) == 0) return true;
+    return false;
+}
+
 static bool s_add_headers(http_request_t *self, struct MHD_Response *response, bool body) {
-    static const char *const common[][2] = {
+    static const char *const usual[][2] = {
         {"Access-Control-Allow-Origin", "*"},
         {"Access-Control-Expose-Headers", "Idempotency-Replayed, Link, Location, Retry-After"},
         {"Cache-Control", "no-store"},
         {"X-Content-Type-Options", "nosniff"},
         {"Content-Type", "application/json; charset=utf-8"},
     };
-    size_t count = sizeof common / sizeof common[0] - !body;
-    for (size_t i = 0; i < count; i++)
-        if (MHD_add_response_header(response, common[i][0], common[i][1]) != MHD_YES) return false;
+    size_t first = self->server->one_origin ? 2 : 0, end = sizeof usual / sizeof usual[0] - !body;
+    for (size_t i = first; i < end; i++)
+        if (!s_has_header(self, usual[i][0]) &&
+            MHD_add_response_header(response, usual[i][0], usual[i][1]) != MHD_YES)
+            return false;
     for (size_t i = 0; i < self->headers_count; i++)
         if (MHD_add_response_header(response, self->headers[i].name, self->headers[i].value) !=
             MHD_YES)
@@ -301,11 +309,13 @@ static bool s_add_headers(http_request_t *self, struct MHD_Response *response, b
     return true;
 }
 
-/* text is taken. A suspended connection is woken and delivers when MHD comes to it again. */
-static void s_answer(http_request_t *self, unsigned status, char *text, size_t size) {
-    self->response = MHD_create_response_from_buffer(size, text, MHD_RESPMEM_MUST_FREE);
+/* data is taken if how says so. A suspended connection is woken and delivers when MHD comes to it
+ * again. */
+static void s_answer(http_request_t *self, unsigned status, void *data, size_t size,
+                     enum MHD_ResponseMemoryMode how) {
+    self->response = MHD_create_response_from_buffer(size, data, how);
     if (!self->response) {
-        free(text);
+        if (how == MHD_RESPMEM_MUST_FREE) free(data);
     } else if (!s_add_headers(self, self->response, size > 0)) {
         MHD_destroy_response(self->response);
         self->response = NULL;
@@ -321,7 +331,7 @@ static void s_answer(http_request_t *self, unsigned status, char *text, size_t s
 }
 
 void http_answer_empty(http_request_t *request, unsigned status) {
-    s_answer(request, status, NULL, 0);
+    s_answer(request, status, NULL, 0, MHD_RESPMEM_PERSISTENT);
 }
 
 void http_answer_text(http_request_t *request, unsigned status, char *text) {
@@ -329,7 +339,15 @@ void http_answer_text(http_request_t *request, unsigned status, char *text) {
         http_answer_error(request, MHD_HTTP_INTERNAL_SERVER_ERROR, "out of memory", NULL);
         return;
     }
-    s_answer(request, status, text, strlen(text));
+    s_answer(request, status, text, strlen(text), MHD_RESPMEM_MUST_FREE);
+}
+
+void http_answer_data(http_request_t *request, unsigned status, const char *kind, const void *data,
+                      size_t size) {
+    void *borrowed; /* libmicrohttpd takes it without const, and only reads it */
+    memcpy(&borrowed, &data, sizeof borrowed);
+    http_answer_header(request, MHD_HTTP_HEADER_CONTENT_TYPE, kind);
+    s_answer(request, status, borrowed, size, MHD_RESPMEM_PERSISTENT);
 }
 
 void http_answer_json(http_request_t *request, unsigned status, json_t *json) {
@@ -346,5 +364,5 @@ void http_answer_error(http_request_t *request, unsigned status, const char *mes
     char *text = json ? json_dumps(json, JSON_COMPACT) : NULL;
     json_decref(json);
     if (!text) text = strdup("{\"errors\":[{\"message\":\"out of memory\"}]}");
-    s_answer(request, status, text, text ? strlen(text) : 0);
+    s_answer(request, status, text, text ? strlen(text) : 0, MHD_RESPMEM_MUST_FREE);
 }

@@ -263,6 +263,10 @@ out:
     return rc;
 }
 
+void http_server_one_origin(http_server_t *self) {
+    self->one_origin = true;
+}
+
 const char *http_server_address(const http_server_t *self) {
     return self->address;
 }

@@ -30,6 +30,9 @@ typedef struct http_request http_request_t;
  * Returns WEFT_OK, WEFT_E_USAGE (listen), WEFT_E_IO, WEFT_E_NOMEM; the cause is in the diag. */
 weft_err_t http_server_new(http_server_t **out, const http_loop_t *loop, const char *listen,
                            const http_route_t *routes, size_t routes_count);
+/* Answer pages of this server's own origin alone: without CORS headers, by which a browser lets the pages
+ * of others ask, too. */
+void http_server_one_origin(http_server_t *self);
 /* HOST:PORT with the real port. */
 const char *http_server_address(const http_server_t *self);
 /* Accept nothing more, refuse with 503 what has not been answered, and send what has, for at most
@@ -61,12 +64,16 @@ void http_request_hold(http_request_t *request, http_cancel_fn cancel, void *arg
 weft_err_t http_request_mark(http_request_t *request, const char *mark);
 bool http_request_mark_held(const http_request_t *request);
 
-/* Add a header to the answer; before the answer is given. Lost without memory or beyond 8. */
+/* Add a header to the answer, in the place of the usual one of that name; before the answer is given.
+ * Lost without memory or beyond 12. name is borrowed, value copied. */
 void http_answer_header(http_request_t *request, const char *name, const char *value);
 /* Exactly one of these for each request. */
 void http_answer_empty(http_request_t *request, unsigned status);
 /* text  one line of JSON from malloc; taken. NULL (no memory) makes it a 500. */
 void http_answer_text(http_request_t *request, unsigned status, char *text);
+/* data  borrowed for the life of the program. kind  its media type. */
+void http_answer_data(http_request_t *request, unsigned status, const char *kind, const void *data,
+                      size_t size);
 /* json  taken. NULL (no memory) makes it a 500. */
 void http_answer_json(http_request_t *request, unsigned status, json_t *json);
 /* field  may be NULL. */

@@ -20,6 +20,7 @@ import traceback
 from process import SLOW, Failure, Process, check, seed, wait_until
 
 SERVICES = ("posts", "comments", "moderation", "query")
+PROGRAMS = (*SERVICES, "web")  # web is started by the tests that want it
 
 
 class Lost(Exception):
@@ -85,12 +86,12 @@ class Mesh:
         self.bus = Process("bus", [self.program("weft-bus"), "--endpoint", self.endpoint,
                                    "--store", self.data("bus")], scratch)
         self.services = {}
-        for name in SERVICES:
+        for name in PROGRAMS:
             self.services[name] = Process(
                 "blog-" + name,
                 [self.program("blog-" + name), "--bus", self.endpoint, "--data", self.data(name),
                  "--http", "127.0.0.1:0"], scratch)
-        self._clients = {name: Client(self.services[name]) for name in SERVICES}
+        self._clients = {name: Client(self.services[name]) for name in PROGRAMS}
 
     def program(self, name):
         return os.path.join(self.bin, name)

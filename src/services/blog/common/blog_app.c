@@ -21,6 +21,10 @@ static weft_err_t s_ignore(weft_tx_t *tx, const weft_event_t *event, void *arg) 
     return WEFT_OK;
 }
 
+weft_err_t blog_app_watch_bus(blog_app_t *app) {
+    return weft_service_on(app->service, WATCH_FILTER, s_ignore, NULL);
+}
+
 /* ---------------------------------------------------------------------------------------------- */
 /* Health */
 
@@ -95,13 +99,12 @@ static weft_err_t s_start(blog_app_t *app) {
     weft_err_t rc = weft_service_schema(app->service, config->schema, config->schema_count);
     app->db = weft_service_db(app->service);
     if (rc == WEFT_OK && config->idempotency) rc = blog_idem_new(&app->idem, app->service);
-    if (rc == WEFT_OK && config->start) rc = config->start(app);
-    if (rc == WEFT_OK && !config->start)
-        rc = weft_service_on(app->service, WATCH_FILTER, s_ignore, NULL);
+    if (rc == WEFT_OK) rc = config->start ? config->start(app) : blog_app_watch_bus(app);
     if (rc == WEFT_OK && config->after_apply)
         rc = weft_service_after_apply(app->service, s_after_apply, app);
     if (rc == WEFT_OK)
         rc = service_http_new(&app->http, app->service, app->listen, app->routes, s_routes(app));
+    if (rc == WEFT_OK && config->serving) config->serving(app);
     return rc;
 }
 

@@ -29,7 +29,8 @@ typedef struct {
     const http_route_t *routes; /* each gets the blog_app_t as its arg */
     size_t routes_count;
     bool idempotency;                     /* the schema has BLOG_IDEM_SCHEMA */
-    weft_err_t (*start)(blog_app_t *app); /* register handlers */
+    weft_err_t (*start)(blog_app_t *app); /* register handlers; NULL: only watch the bus */
+    void (*serving)(blog_app_t *app);     /* app->http is there; may be NULL */
     void (*after_apply)(blog_app_t *app); /* after a transaction that applied events; may be NULL */
     void (*stop)(blog_app_t *app);        /* the loop has ended; may be NULL */
     void *state;                          /* the service's own */
@@ -47,6 +48,8 @@ struct blog_app {
     void *state; /* config->state */
 };
 
+/* Know how the bus is, without any handler. For start, if it registers none. */
+weft_err_t blog_app_watch_bus(blog_app_t *app);
 /* Run a service to its end. Returns the program's exit status. */
 int blog_main(const blog_config_t *config, int argc, char **argv);
 
