@@ -1,4 +1,4 @@
-/* service_http: an HTTP server on the loop of a weft service. */
+/* service_http: HTTP on the loop of a weft service. */
 #include "service_http.h"
 
 #include <poll.h>
@@ -19,9 +19,13 @@ static void s_timer_end(void *loop, int id) {
     weft_service_timer_end(loop, id);
 }
 
+http_loop_t service_http_loop(weft_service_t *service) {
+    return (http_loop_t){s_fd, s_fd_end, s_timer, s_timer_end, service};
+}
+
 weft_err_t service_http_new(http_server_t **out, weft_service_t *service, const char *listen,
                             const http_route_t *routes, size_t routes_count) {
-    const http_loop_t loop = {s_fd, s_fd_end, s_timer, s_timer_end, service};
+    const http_loop_t loop = service_http_loop(service);
     weft_err_t rc = http_server_new(out, &loop, listen, routes, routes_count);
     if (rc == WEFT_OK) rc = weft_service_announce(service, "http", http_server_address(*out));
     if (rc != WEFT_OK) http_server_destroy(out);

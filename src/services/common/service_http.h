@@ -1,9 +1,12 @@
-/* service_http: an HTTP server on the loop of a weft service. */
+/* service_http: HTTP on the loop of a weft service. */
 #ifndef SERVICE_HTTP_H
 #define SERVICE_HTTP_H
 
 #include <http_server.h>
 #include <weft.h>
+
+/* The service's loop, for http_client_new. */
+http_loop_t service_http_loop(weft_service_t *service);
 
 /* Serve routes on "HOST:PORT", and add http=HOST:PORT, with the real port, to the service's "ready"
  * line. Arguments and errors as http_server_new. */
