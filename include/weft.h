@@ -111,24 +111,26 @@ typedef struct {
 } weft_resume_t;
 
 #define WEFT_TRACEPARENT_BYTES 25u /* trace-id 16, parent-id 8, flags 1 (W3C Trace Context) */
+#define WEFT_TRACE_TEXT_BYTES 56u  /* the header "00-…-…-01" with its NUL */
 
 /* An event as a reader gets it. Pointers stay valid as long as the batch or call it came in. */
 typedef struct {
     weft_position_t position;
-    uint64_t chain;             /* of the log up to and with this event */
-    int64_t stored_us;          /* Unix time in µs at which the bus stored it; never goes back */
-    const char *type;           /* dotted name */
-    weft_uuid_t origin;         /* the outbox or publisher that emitted it */
-    weft_sequence_t sequence;   /* place within origin; 0: fire-and-forget */
-    int64_t time_us;            /* Unix time in µs at which it was emitted */
-    const char *source;         /* name of the service, for people */
-    const char *subject;        /* what it is about, "post/42"; "" if none */
-    weft_position_t cause;      /* the event that was being handled; 0 if none */
-    const uint8_t *traceparent; /* WEFT_TRACEPARENT_BYTES bytes, or NULL */
-    const void *data;           /* exactly one msgpack value */
-    size_t data_size;           /* bytes */
-    const void *raw;            /* the whole event as on the wire */
-    size_t raw_size;            /* bytes */
+    uint64_t chain;           /* of the log up to and with this event */
+    int64_t stored_us;        /* Unix time in µs at which the bus stored it; never goes back */
+    const char *type;         /* dotted name */
+    weft_uuid_t origin;       /* the outbox or publisher that emitted it */
+    weft_sequence_t sequence; /* place within origin; 0: fire-and-forget */
+    int64_t time_us;          /* Unix time in µs at which it was emitted */
+    const char *source;       /* name of the service, for people */
+    const char *subject;      /* what it is about, "post/42"; "" if none */
+    weft_position_t cause;    /* the event that was being handled; 0 if none */
+    const uint8_t
+        *traceparent; /* WEFT_TRACEPARENT_BYTES bytes, or NULL; parent-id is its own span */
+    const void *data; /* exactly one msgpack value */
+    size_t data_size; /* bytes */
+    const void *raw;  /* the whole event as on the wire */
+    size_t raw_size;  /* bytes */
 } weft_event_t;
 
 /* ------------------------------------------------------------------------------------------ */
@@ -326,9 +328,16 @@ WEFT_API struct sqlite3 *weft_service_db(weft_service_t *self);
  * commit in between: the library holds the database's commit hook and refuses. */
 WEFT_API struct sqlite3 *weft_tx_db(weft_tx_t *tx);
 /* Emit an event in this transaction: it exists if and only if the transaction commits. The event
- * being handled becomes its cause. Arguments and errors as weft_pub_send, plus WEFT_E_STORE. */
+ * being handled becomes its cause, and it belongs to that one's trace, as a new span; see also the two
+ * functions below. Arguments and errors as weft_pub_send, plus WEFT_E_STORE. */
 WEFT_API weft_err_t weft_tx_emit(weft_tx_t *tx, const char *type, const char *subject,
                                  const void *data, size_t data_size);
+/* What is emitted in this transaction from now on has this cause, and not the event being handled: for
+ * a write from outside that builds on an event applied earlier. 0: no cause. */
+WEFT_API void weft_tx_cause(weft_tx_t *tx, weft_position_t cause);
+/* What is emitted in this transaction from now on belongs to this trace, each event as a new span.
+ * trace  WEFT_TRACEPARENT_BYTES bytes, copied; NULL: to none. */
+WEFT_API void weft_tx_trace(weft_tx_t *tx, const uint8_t *trace);
 /* Keep the reason of a handler's failure, for the log and the parked row. printf's format. */
 WEFT_API void weft_tx_reason(weft_tx_t *tx, const char *format, ...) WEFT_PRINTF(2, 3);
 
@@ -364,6 +373,19 @@ WEFT_API void weft_service_info(weft_service_t *self, weft_service_info_t *info)
  * Returns WEFT_OK, WEFT_E_HANDLER (some remain), WEFT_E_STORE. */
 WEFT_API weft_err_t weft_service_retry_parked(weft_service_t *self, const char *subject,
                                               uint64_t *done);
+
+/* ------------------------------------------------------------------------------------------ */
+/* Traces: W3C Trace Context in WEFT_TRACEPARENT_BYTES bytes. Any thread. */
+
+/* The value of a `traceparent` header. A later version than 00 is read as far as it is known; only
+ * the flag "sampled" is kept. False: it is none; trace is untouched, and a new trace is to be begun. */
+WEFT_API bool weft_trace_parse(const char *text, uint8_t *trace);
+/* text out: WEFT_TRACE_TEXT_BYTES bytes, ends with a NUL. */
+WEFT_API void weft_trace_text(const uint8_t *trace, char *text);
+/* A new trace with a first span, sampled. */
+WEFT_API void weft_trace_begin(uint8_t *trace);
+/* The same trace, a new span. */
+WEFT_API void weft_trace_next(uint8_t *trace);
 
 /* ------------------------------------------------------------------------------------------ */
 /* Status */

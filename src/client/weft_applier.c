@@ -28,7 +28,9 @@ typedef struct {
 
 struct weft_tx {
     weft_applier_t *applier;
-    const weft_event_t *event; /* NULL: from outside */
+    weft_position_t cause;
+    bool traced;
+    uint8_t trace[WEFT_TRACEPARENT_BYTES];
     char reason[TX_REASON_BYTES];
 };
 
@@ -199,8 +201,18 @@ struct sqlite3 *weft_tx_db(weft_tx_t *tx) {
 
 weft_err_t weft_tx_emit(weft_tx_t *tx, const char *type, const char *subject, const void *data,
                         size_t data_size) {
-    uint64_t cause = tx->event ? tx->event->position.value : 0;
-    return weft_outbox_emit(tx->applier->outbox, type, subject, data, data_size, cause);
+    if (tx->traced) weft_trace_next(tx->trace);
+    return weft_outbox_emit(tx->applier->outbox, type, subject, data, data_size, tx->cause.value,
+                            tx->traced ? tx->trace : NULL);
+}
+
+void weft_tx_cause(weft_tx_t *tx, weft_position_t cause) {
+    tx->cause = cause;
+}
+
+void weft_tx_trace(weft_tx_t *tx, const uint8_t *trace) {
+    tx->traced = trace != NULL;
+    if (trace) memcpy(tx->trace, trace, sizeof tx->trace);
 }
 
 void weft_tx_reason(weft_tx_t *tx, const char *format, ...) {
@@ -213,13 +225,15 @@ void weft_tx_reason(weft_tx_t *tx, const char *format, ...) {
 /* ---- one event */
 
 static weft_err_t s_handle(weft_applier_t *self, const weft_event_t *event, const char *filter) {
-    weft_tx_t tx = {.applier = self, .event = event};
+    weft_tx_t tx = {.applier = self};
     size_t type_size = strlen(event->type);
     for (size_t i = 0; i < self->handlers_count; i++) {
         const weft_handler_t *handler = &self->handlers[i];
         if (filter && strcmp(handler->filter, filter) != 0) continue;
         if (!weft_filter_match(handler->filter, strlen(handler->filter), event->type, type_size))
             continue;
+        weft_tx_cause(&tx, event->position);
+        weft_tx_trace(&tx, event->traceparent);
         weft_err_t rc = handler->fn(&tx, event, handler->arg);
         if (rc == WEFT_OK) continue;
         bool sql = rc == WEFT_E_STORE && sqlite3_errcode(self->store->db) != SQLITE_OK;

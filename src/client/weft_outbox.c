@@ -93,7 +93,8 @@ static void s_end_read(weft_outbox_t *self) {
 static weft_err_t s_prepare(weft_outbox_t *self) {
     weft_err_t rc = weft_stmt_prepare(
         &self->insert, self->db,
-        "INSERT INTO weft_outbox (type, time_us, subject, cause, data) VALUES (?, ?, ?, ?, ?)");
+        "INSERT INTO weft_outbox (type, time_us, subject, cause, traceparent, data)"
+        " VALUES (?, ?, ?, ?, ?, ?)");
     if (rc == WEFT_OK)
         rc = weft_stmt_prepare(&self->read, self->db,
                                "SELECT type, time_us, subject, cause, traceparent, data, seq"
@@ -186,7 +187,8 @@ void weft_outbox_destroy(weft_outbox_t **self_p) {
 /* ---- writing */
 
 weft_err_t weft_outbox_emit(weft_outbox_t *self, const char *type, const char *subject,
-                            const void *data, size_t data_size, uint64_t cause) {
+                            const void *data, size_t data_size, uint64_t cause,
+                            const uint8_t *traceparent) {
     static const uint8_t nil = 0xc0;
     size_t type_size = strlen(type);
     weft_err_t rc = weft_type_check(type, type_size);
@@ -205,7 +207,8 @@ weft_err_t weft_outbox_emit(weft_outbox_t *self, const char *type, const char *s
     weft_stmt_bind_int(&self->insert, 2, weft_os_now_us());
     weft_stmt_bind_text(&self->insert, 3, event.subject, event.subject_size);
     weft_stmt_bind_bits(&self->insert, 4, cause);
-    weft_stmt_bind_blob(&self->insert, 5, event.data, event.data_size);
+    weft_stmt_bind_blob(&self->insert, 5, traceparent, traceparent ? WEFT_TRACEPARENT_BYTES : 0);
+    weft_stmt_bind_blob(&self->insert, 6, event.data, event.data_size);
     rc = weft_stmt_run(&self->insert);
     if (rc == WEFT_OK) self->added = (uint64_t) sqlite3_last_insert_rowid(self->db); /* O1 */
     WEFT_CRASH_POINT("outbox.emitted");

@@ -17,9 +17,10 @@ weft_err_t weft_outbox_new(weft_outbox_t **out, sqlite3 *db, const char *source,
                            void *zmq_context);
 void weft_outbox_destroy(weft_outbox_t **self_p);
 
-/* Inside a transaction: add an event. Errors as weft_tx_emit. */
+/* Inside a transaction: add an event. traceparent: WEFT_TRACEPARENT_BYTES, or NULL. Errors as weft_tx_emit. */
 weft_err_t weft_outbox_emit(weft_outbox_t *self, const char *type, const char *subject,
-                            const void *data, size_t data_size, uint64_t cause);
+                            const void *data, size_t data_size, uint64_t cause,
+                            const uint8_t *traceparent);
 /* Highest sequence added in the transaction at hand, 0 if none; to be set back to what it was when the
  * transaction or a savepoint in it is rolled back. */
 uint64_t weft_outbox_added(const weft_outbox_t *self);

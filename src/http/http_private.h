@@ -52,6 +52,7 @@ struct http_request {
     unsigned status;               /* of the answer; 0: none given */
     size_t answer_size;
     int64_t started_us;
+    uint8_t trace[WEFT_TRACEPARENT_BYTES]; /* its own span in the caller's trace, or in a new one */
 };
 
 /* Monotonic. */

@@ -2,8 +2,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #include "http_private.h"
+
+#define HTTP_TRACEPARENT "traceparent"
 
 http_request_t *http_request_new(http_server_t *server, struct MHD_Connection *connection,
                                  const char *uri) {
@@ -59,7 +62,8 @@ static void s_allow(http_request_t *self, const char *allow) {
     http_answer_header(self, "Allow", allow);
     if (self->server->one_origin || strcmp(self->method, MHD_HTTP_METHOD_OPTIONS) != 0) return;
     http_answer_header(self, "Access-Control-Allow-Methods", allow);
-    http_answer_header(self, "Access-Control-Allow-Headers", "Content-Type, Idempotency-Key");
+    http_answer_header(self, "Access-Control-Allow-Headers",
+                       "Content-Type, Idempotency-Key, traceparent");
     http_answer_header(self, "Access-Control-Max-Age", "86400");
 }
 
@@ -96,9 +100,35 @@ static uint64_t s_announced_size(const http_request_t *self) {
     return text && http_text_number(text, 0, UINT64_MAX, &size) ? size : 0;
 }
 
+typedef struct {
+    const char *value;
+    unsigned count;
+} s_header_t;
+
+static enum MHD_Result s_on_header(void *arg, enum MHD_ValueKind kind, const char *name,
+                                   const char *value) {
+    s_header_t *header = arg;
+    (void) kind;
+    if (strcasecmp(name, HTTP_TRACEPARENT) != 0) return MHD_YES;
+    header->value = value;
+    header->count++;
+    return MHD_YES;
+}
+
+/* W3C Trace Context: what is malformed or there twice is as good as none. */
+static void s_begin_trace(http_request_t *self) {
+    s_header_t header = {0};
+    MHD_get_connection_values(self->connection, MHD_HEADER_KIND, s_on_header, &header);
+    if (header.count == 1 && header.value && weft_trace_parse(header.value, self->trace))
+        weft_trace_next(self->trace);
+    else
+        weft_trace_begin(self->trace);
+}
+
 void http_request_begin(http_request_t *self, const char *method) {
     self->begun = true;
     self->method = method;
+    s_begin_trace(self);
     s_find_route(self);
     if (self->route && self->route->body == HTTP_BODY_JSON) {
         if (!http_media_json(http_request_header(self, MHD_HTTP_HEADER_CONTENT_TYPE)))
@@ -238,6 +268,10 @@ const void *http_request_body(const http_request_t *request, size_t *size) {
     return request->body;
 }
 
+const uint8_t *http_request_trace(const http_request_t *request) {
+    return request->trace;
+}
+
 /* ---------------------------------------------------------------------------------------------- */
 /* Holding */
 
@@ -292,11 +326,15 @@ static bool s_has_header(const http_request_t *self, const char *name) {
 static bool s_add_headers(http_request_t *self, struct MHD_Response *response, bool body) {
     static const char *const usual[][2] = {
         {"Access-Control-Allow-Origin", "*"},
-        {"Access-Control-Expose-Headers", "Idempotency-Replayed, Link, Location, Retry-After"},
+        {"Access-Control-Expose-Headers",
+         "Idempotency-Replayed, Link, Location, Retry-After, traceparent"},
         {"Cache-Control", "no-store"},
         {"X-Content-Type-Options", "nosniff"},
         {"Content-Type", "application/json; charset=utf-8"},
     };
+    char trace[WEFT_TRACE_TEXT_BYTES];
+    weft_trace_text(self->trace, trace);
+    if (MHD_add_response_header(response, HTTP_TRACEPARENT, trace) != MHD_YES) return false;
     size_t first = self->server->one_origin ? 2 : 0, end = sizeof usual / sizeof usual[0] - !body;
     for (size_t i = first; i < end; i++)
         if (!s_has_header(self, usual[i][0]) &&

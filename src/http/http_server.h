@@ -56,6 +56,10 @@ const char *http_request_header(const http_request_t *request, const char *name)
 json_t *http_request_json(const http_request_t *request);
 const void *http_request_body(const http_request_t *request, size_t *size);
 
+/* Its span, WEFT_TRACEPARENT_BYTES bytes: in the trace of its `traceparent` header, or else in a new one.
+ * The answer carries it. */
+const uint8_t *http_request_trace(const http_request_t *request);
+
 /* Answer later. cancel is called instead of a later answer if the server stops first: it forgets
  * the request, which is answered with 503. */
 typedef void (*http_cancel_fn)(http_request_t *request, void *arg);

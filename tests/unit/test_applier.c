@@ -4,6 +4,7 @@
 
 #include "weft_applier.h"
 #include "weft_limits.h"
+#include "weft_record.h"
 
 #define EVENTS_MAX 32
 
@@ -229,6 +230,56 @@ static void S7_handlers_that_match_run_in_the_order_of_registration(void **state
     const char *const *filters = weft_applier_filters(w.applier, &count);
     assert_int_equal(count, 4);
     assert_string_equal(filters[3], "a.x");
+}
+
+static void effects_belong_to_the_trace_of_their_cause_each_as_a_new_span(void **state) {
+    (void) state;
+    uint8_t trace[WEFT_TRACEPARENT_BYTES];
+    s_on("a", "one");
+    s_on(">", "two");
+    w.emits = true;
+    weft_trace_begin(trace);
+    MAKE(1, "a:s/1", "b:s/2", "a:s/3");
+    w.events[0].traceparent = w.events[1].traceparent = trace; /* the third belongs to none */
+    s_begin();
+    s_finish();
+    assert_string_equal(s_list("SELECT cause FROM weft_outbox ORDER BY seq"), "1 1 2 3 3");
+    assert_string_equal(s_list("SELECT ifnull(length(traceparent), 0) FROM weft_outbox"
+                               " ORDER BY seq"),
+                        "25 25 25 0 0");
+    assert_int_equal(s_sql("SELECT count(DISTINCT substr(traceparent, 1, 16)) FROM weft_outbox"),
+                     1);
+    assert_int_equal(s_sql("SELECT count(DISTINCT substr(traceparent, 17, 8)) FROM weft_outbox"),
+                     3);
+    char sql[160], hex[33];
+    weft_uuid_text(hex, trace);
+    snprintf(sql, sizeof sql,
+             "SELECT count(*) FROM weft_outbox WHERE lower(hex(traceparent)) LIKE"
+             " '%s________________01'",
+             hex);
+    assert_int_equal(s_sql(sql), 3);
+}
+
+static weft_err_t s_emit_because(weft_tx_t *tx, void *arg) {
+    const uint8_t *trace = arg;
+    weft_err_t rc = weft_tx_emit(tx, "seen.it", NULL, NULL, 0);
+    weft_tx_cause(tx, (weft_position_t){7});
+    weft_tx_trace(tx, trace);
+    if (rc == WEFT_OK) rc = weft_tx_emit(tx, "seen.it", NULL, NULL, 0);
+    weft_tx_cause(tx, (weft_position_t){0});
+    weft_tx_trace(tx, NULL);
+    return rc == WEFT_OK ? weft_tx_emit(tx, "seen.it", NULL, NULL, 0) : rc;
+}
+
+static void a_write_from_outside_names_its_cause_and_trace(void **state) {
+    (void) state;
+    uint8_t trace[WEFT_TRACEPARENT_BYTES];
+    weft_trace_begin(trace);
+    assert_rc(weft_applier_transaction(w.applier, s_emit_because, trace), WEFT_OK);
+    assert_string_equal(s_list("SELECT cause FROM weft_outbox ORDER BY seq"), "0 7 0");
+    assert_string_equal(s_list("SELECT ifnull(length(traceparent), 0) FROM weft_outbox"
+                               " ORDER BY seq"),
+                        "0 25 0");
 }
 
 static void filters_are_checked_and_end_at_their_limit(void **state) {
@@ -718,6 +769,8 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         TEST(a_batch_and_its_position_are_one_transaction),
         TEST(S7_handlers_that_match_run_in_the_order_of_registration),
+        TEST(effects_belong_to_the_trace_of_their_cause_each_as_a_new_span),
+        TEST(a_write_from_outside_names_its_cause_and_trace),
         TEST(filters_are_checked_and_end_at_their_limit),
         TEST(O1_what_commit_did_not_return_for_is_not_sent),
         TEST(P2_what_fails_is_rolled_back_and_what_came_before_it_stays),

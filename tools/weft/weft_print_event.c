@@ -47,18 +47,11 @@ static void s_plain(const weft_event_t *event) {
     weft_out("\n");
 }
 
-static void s_hex(char *to, const uint8_t *bytes, size_t count) {
-    for (size_t i = 0; i < count; i++) snprintf(to + 2 * i, 3, "%02x", bytes[i]);
-}
-
-/* W3C Trace Context as its header has it. */
 static json_t *s_traceparent(const uint8_t *bytes) {
-    char trace[33], parent[17], flags[3];
+    char text[WEFT_TRACE_TEXT_BYTES];
     if (!bytes) return json_null();
-    s_hex(trace, bytes, 16);
-    s_hex(parent, bytes + 16, 8);
-    s_hex(flags, bytes + 24, 1);
-    return json_sprintf("00-%s-%s-%s", trace, parent, flags);
+    weft_trace_text(bytes, text);
+    return json_string(text);
 }
 
 static json_t *s_time(int64_t us) {

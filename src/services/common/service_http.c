@@ -31,3 +31,21 @@ weft_err_t service_http_new(http_server_t **out, weft_service_t *service, const 
     if (rc != WEFT_OK) http_server_destroy(out);
     return rc;
 }
+
+typedef struct {
+    const http_request_t *request;
+    weft_transaction_fn fn;
+    void *arg;
+} s_traced_t;
+
+static weft_err_t s_traced(weft_tx_t *tx, void *arg) {
+    const s_traced_t *traced = arg;
+    weft_tx_trace(tx, http_request_trace(traced->request));
+    return traced->fn(tx, traced->arg);
+}
+
+weft_err_t service_http_transaction(weft_service_t *service, const http_request_t *request,
+                                    weft_transaction_fn fn, void *arg) {
+    s_traced_t traced = {.request = request, .fn = fn, .arg = arg};
+    return weft_service_transaction(service, s_traced, &traced);
+}

@@ -13,10 +13,12 @@
 
 static const char *const s_sql[COMMENTS_STATEMENTS] = {
     [POST_FIND] = "SELECT deleted FROM posts WHERE id = ?1",
-    [POST_ADD] = "INSERT INTO posts (id, deleted) VALUES (?1, 0) ON CONFLICT (id) DO NOTHING",
+    [POST_ADD] = "INSERT INTO posts (id, deleted, event) VALUES (?1, 0, ?2) "
+                 "ON CONFLICT (id) DO UPDATE SET event = excluded.event",
     [POST_DELETE] = "INSERT INTO posts (id, deleted) VALUES (?1, 1) "
                     "ON CONFLICT (id) DO UPDATE SET deleted = 1",
     [POST_CLEAR] = "DELETE FROM comments WHERE post_id = ?1",
+    [POST_EVENT] = "SELECT event FROM posts WHERE id = ?1",
     [COMMENT_ADD] = "INSERT INTO comments (id, post_id, content, status) "
                     "VALUES (?1, ?2, ?3, 'pending') ON CONFLICT (id) DO NOTHING",
     [COMMENT_FIND] = "SELECT id, content, status FROM comments WHERE id = ?1 AND post_id = ?2",
@@ -27,13 +29,15 @@ static const char *const s_sql[COMMENTS_STATEMENTS] = {
     [COMMENT_DELETE] = "DELETE FROM comments WHERE id = ?1 AND post_id = ?2",
 };
 
-/* A deleted post keeps its row: it is known not to take comments. */
+/* A deleted post keeps its row: it is known not to take comments. event is the position of the event
+ * that told of the post, 0 if that was not kept. */
 static const char *const s_schema[] = {
     "CREATE TABLE posts (id TEXT PRIMARY KEY, deleted INTEGER NOT NULL) WITHOUT ROWID",
     "CREATE TABLE comments (number INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE, post_id TEXT NOT "
     "NULL, content TEXT NOT NULL, status TEXT NOT NULL);"
     "CREATE INDEX comments_post ON comments (post_id, number)",
     BLOG_IDEM_SCHEMA,
+    "ALTER TABLE posts ADD COLUMN event INTEGER NOT NULL DEFAULT 0",
 };
 
 weft_err_t comments_post_state(blog_app_t *app, const char *post_id, post_state_t *state) {
@@ -99,11 +103,23 @@ static weft_err_t s_insert(const blog_write_t *write, char id[BLOG_ID_BYTES]) {
     return WEFT_E_IO;
 }
 
+/* The event that told of the post is the cause of a comment on it: without it there were none. A post
+ * that is not known here yet has none to name. */
+static weft_err_t s_because_of_post(weft_tx_t *tx, const blog_write_t *write) {
+    blog_query_t query = blog_query(write->app, POST_EVENT);
+    blog_bind_text(&query, 1, write->post_id);
+    weft_err_t rc = blog_step(&query);
+    if (rc == WEFT_OK) weft_tx_cause(tx, (weft_position_t){(uint64_t) blog_column_int(&query, 0)});
+    blog_end(&query);
+    return rc == WEFT_E_NOT_FOUND ? WEFT_OK : rc;
+}
+
 static weft_err_t s_create_tx(weft_tx_t *tx, void *arg) {
     blog_write_t *write = arg;
     char id[BLOG_ID_BYTES];
     json_t *comments = NULL;
-    weft_err_t rc = s_insert(write, id);
+    weft_err_t rc = s_because_of_post(tx, write);
+    if (rc == WEFT_OK) rc = s_insert(write, id);
     if (rc == WEFT_OK)
         rc = blog_emit_comment(tx, "comment.created", write->post_id, id, write->text,
                                BLOG_PENDING);

@@ -13,6 +13,7 @@ enum {
     POST_ADD,
     POST_DELETE,
     POST_CLEAR,
+    POST_EVENT,
     COMMENT_ADD,
     COMMENT_FIND,
     COMMENT_LIST,

@@ -9,6 +9,7 @@ static weft_err_t s_on_post_created(weft_tx_t *tx, const weft_event_t *event, vo
     if (rc == WEFT_OK) {
         blog_query_t query = blog_query(arg, POST_ADD);
         blog_bind_text(&query, 1, data.id);
+        blog_bind_int(&query, 2, (int64_t) event->position.value);
         rc = blog_run(&query, NULL);
     }
     blog_data_clear(&data);

@@ -2,6 +2,7 @@
 #include "blog_write.h"
 
 #include <http_field.h>
+#include <service_http.h>
 #include <stdlib.h>
 
 bool blog_write_text(http_request_t *request, const char *field, size_t max, const char **value) {
@@ -31,7 +32,7 @@ void blog_answer_failure(http_request_t *request, weft_err_t rc) {
 
 void blog_write(blog_write_t *write, weft_transaction_fn fn) {
     http_request_t *request = write->request;
-    weft_err_t rc = weft_service_transaction(write->app->service, fn, write);
+    weft_err_t rc = service_http_transaction(write->app->service, request, fn, write);
     if (rc == WEFT_E_NOT_FOUND) {
         http_answer_error(request, 404, write->missing, NULL);
     } else if (rc != WEFT_OK) {
