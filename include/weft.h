@@ -324,6 +324,11 @@ WEFT_API weft_err_t weft_service_transaction(weft_service_t *self, weft_transact
  * Owned by self; SQLite handle in WAL mode with synchronous=FULL. */
 WEFT_API struct sqlite3 *weft_service_db(weft_service_t *self);
 
+/* Endpoint of the bus (--bus), and the ZeroMQ context that the service uses: for weft_sub_new and
+ * weft_pub_new, further ends of the service's own. Both owned by self; destroy those ends first. */
+WEFT_API const char *weft_service_bus(const weft_service_t *self);
+WEFT_API void *weft_service_zmq_context(const weft_service_t *self);
+
 /* The database inside the transaction: write through it what belongs to the event. Nothing else may
  * commit in between: the library holds the database's commit hook and refuses. */
 WEFT_API struct sqlite3 *weft_tx_db(weft_tx_t *tx);

@@ -227,6 +227,14 @@ struct sqlite3 *weft_service_db(weft_service_t *self) {
     return self->store.db;
 }
 
+const char *weft_service_bus(const weft_service_t *self) {
+    return self->bus;
+}
+
+void *weft_service_zmq_context(const weft_service_t *self) {
+    return self->context;
+}
+
 void weft_service_stop(weft_service_t *self, weft_err_t rc) {
     if (!self->stopping) self->result = rc;
     self->stopping = true;

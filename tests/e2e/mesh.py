@@ -93,6 +93,16 @@ class Mesh:
                  "--http", "127.0.0.1:0"], scratch)
         self._clients = {name: Client(self.services[name]) for name in PROGRAMS}
 
+    def bridge(self, *options):
+        """Start a bridge beside the services; it is asked as "bridge"."""
+        process = Process("weft-bridge",
+                          [self.program("weft-bridge"), "--bus", self.endpoint, "--data",
+                           self.data("bridge"), "--http", "127.0.0.1:0", *options], self.scratch)
+        self.services["bridge"] = process
+        self._clients["bridge"] = Client(process)
+        process.start()
+        return process
+
     def program(self, name):
         return os.path.join(self.bin, name)
 

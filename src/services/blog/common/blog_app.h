@@ -48,8 +48,6 @@ struct blog_app {
     void *state; /* config->state */
 };
 
-/* Know how the bus is, without any handler. For start, if it registers none. */
-weft_err_t blog_app_watch_bus(blog_app_t *app);
 /* Run a service to its end. Returns the program's exit status. */
 int blog_main(const blog_config_t *config, int argc, char **argv);
 

@@ -1,10 +1,11 @@
 /* blog-web: the page of the blog, and the one origin that their browser talks to. */
 #include <blog_app.h>
+#include <service_health.h>
 
 #include "web_pages.h"
 
 static weft_err_t s_start(blog_app_t *app) {
-    return blog_app_watch_bus(app);
+    return service_health_watch(app->service);
 }
 
 static void s_serving(blog_app_t *app) {
