@@ -75,6 +75,7 @@ static weft_err_t s_open_control(weft_bus_t *self, const weft_bus_config_t *give
     weft_control_config_t config = {.context = self->context,
                                     .router = self->sockets.control,
                                     .store_path = weft_store_path(self->store),
+                                    .turnstile = weft_store_turnstile(self->store),
                                     .boot = self->boot,
                                     .log = *weft_store_log(self->store),
                                     .started_us = weft_os_now_us(),
@@ -273,7 +274,7 @@ static void s_orders(weft_bus_t *self) {
 
 static void s_upkeep(weft_bus_t *self, bool orders) {
     if (orders) s_orders(self);
-    weft_trimmer_step(&self->trimmer);
+    weft_trimmer_step(&self->trimmer, weft_sequencer_position(self->sequencer));
     (void) weft_store_checkpoint(self->store); /* its failure is the store's trouble */
     s_note_trouble(self);
 }

@@ -482,6 +482,7 @@ weft_err_t weft_control_server_new(weft_control_server_t **out,
     self->reports = weft_reports_new();
     if (!self->refusals || !self->reports) goto out;
     if ((rc = weft_log_reader_new(&self->reader, config->store_path)) != WEFT_OK) goto out;
+    weft_log_reader_share(self->reader, config->turnstile);
     if ((rc = s_open_pipe(self)) != WEFT_OK) goto out;
     weft_retention_config_t retention = {.reader = self->reader,
                                          .keep = config->keep,

@@ -11,6 +11,7 @@
 #include "weft_bus_stats.h"
 #include "weft_refusals.h"
 #include "weft_retention.h"
+#include "weft_turnstile.h"
 
 typedef struct weft_control_server weft_control_server_t;
 
@@ -23,6 +24,7 @@ typedef struct {
     void *context; /* ZeroMQ's */
     void *router;  /* bound; the server owns it from now on, also if it cannot be made */
     const char *store_path;
+    weft_turnstile_t *turnstile; /* of the store */
     uint64_t boot;
     weft_uuid_t log;
     int64_t started_us;

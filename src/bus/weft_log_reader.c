@@ -93,6 +93,10 @@ void weft_log_reader_destroy(weft_log_reader_t **self_p) {
 
 /* ---- the transaction and its head */
 
+void weft_log_reader_share(weft_log_reader_t *self, weft_turnstile_t *turnstile) {
+    self->turnstile = turnstile;
+}
+
 static weft_err_t s_read_anchor(weft_log_reader_t *self) {
     bool found = false;
     if (weft_stmt_row(&self->anchor)) {
@@ -111,9 +115,10 @@ static weft_err_t s_read_anchor(weft_log_reader_t *self) {
 weft_err_t weft_log_reader_begin(weft_log_reader_t *self, weft_log_head_t *head) {
     WEFT_ASSERT(!self->open);
     self->reason[0] = '\0';
+    if (self->turnstile) weft_turnstile_enter(self->turnstile);
+    self->open = true;
     weft_err_t rc = weft_db_exec(self->db, "BEGIN");
     if (rc != WEFT_OK) return rc;
-    self->open = true;
     rc = s_read_anchor(self);
     if (rc != WEFT_OK) return rc;
     self->at.position = self->at.anchor;
@@ -135,8 +140,10 @@ weft_err_t weft_log_reader_begin(weft_log_reader_t *self, weft_log_head_t *head)
 }
 
 void weft_log_reader_end(weft_log_reader_t *self) {
-    if (self->open && weft_db_exec(self->db, "COMMIT") != WEFT_OK)
+    if (!self->open) return;
+    if (!sqlite3_get_autocommit(self->db) && weft_db_exec(self->db, "COMMIT") != WEFT_OK)
         weft_diag(WEFT_DIAG_WARN, "reader.end", "sqlite=\"%s\"", sqlite3_errmsg(self->db));
+    if (self->turnstile) weft_turnstile_leave(self->turnstile);
     self->open = false;
 }
 

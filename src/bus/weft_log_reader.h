@@ -11,6 +11,7 @@
 #include "weft_buf.h"
 #include "weft_control.h"
 #include "weft_readers.h"
+#include "weft_turnstile.h"
 
 typedef struct weft_log_reader weft_log_reader_t;
 
@@ -28,6 +29,9 @@ typedef struct {
 /* The database must exist, with a schema of ours. WEFT_OK, WEFT_E_NOMEM or as weft_db_open. */
 weft_err_t weft_log_reader_new(weft_log_reader_t **out, const char *path);
 void weft_log_reader_destroy(weft_log_reader_t **self_p);
+
+/* From now on transactions wait their turn; turnstile lives longer than self. */
+void weft_log_reader_share(weft_log_reader_t *self, weft_turnstile_t *turnstile);
 
 /* Start a read transaction; head is the log as it will be seen until end. */
 weft_err_t weft_log_reader_begin(weft_log_reader_t *self, weft_log_head_t *head);

@@ -18,6 +18,7 @@ typedef struct {
 
 struct weft_log_reader {
     sqlite3 *db;
+    weft_turnstile_t *turnstile; /* NULL: nobody to share with */
     weft_stmt_t head, anchor, row, chain, origin, origins, origins_top, types_after, rows_after,
         look;
     weft_stmt_t postings;  /* none in an old store that no bus has opened yet */

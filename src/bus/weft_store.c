@@ -18,8 +18,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#define WAL_BYTES_TARGET (16u << 20) /* a checkpoint is due once the WAL holds this much */
-#define CACHE_KIB 32768              /* a whole batch and the inner pages of the tree */
+#define CACHE_KIB 32768                        /* a whole batch and the inner pages of the tree */
 #define ROOM_BYTES (2u * WEFT_EVENT_BYTES_MAX) /* that a full disk must have again */
 #define BUSY_MS 500 /* the loop must not stand still for another program's lock */
 
@@ -30,7 +29,10 @@ struct weft_store {
     weft_uuid_t log;
     weft_log_head_t head;
     weft_err_t trouble;
-    int wal_pages, wal_pages_target;
+    weft_turnstile_t *turnstile;
+    int wal_pages;      /* as of the last commit; 0: all of it is in the database */
+    int wal_pages_held; /* when another program's read was last found in the way */
+    int wal_pages_target;
     int64_t last_type; /* highest id in types */
     bool full;         /* commits of events wait for the disk */
     weft_stmt_t insert, insert_many, type_insert, origin, origin_put;
@@ -236,7 +238,8 @@ weft_err_t weft_store_open(weft_store_t **out, const char *dir, bool full, char 
     if (!self) goto out;
     self->lock = -1;
     self->full = full;
-    weft_store_set_wal_target(self, WAL_BYTES_TARGET);
+    weft_store_set_wal_target(self, WEFT_STORE_WAL_TARGET);
+    if (!(self->turnstile = weft_turnstile_new())) goto out;
     if ((rc = s_enter_directory(self, dir, reason, reason_size)) != WEFT_OK) goto out;
     if ((rc = s_open_database(self, full, reason, reason_size)) != WEFT_OK) goto out;
     if ((rc = s_check_schema(self, reason, reason_size)) != WEFT_OK) goto out;
@@ -268,6 +271,7 @@ void weft_store_destroy(weft_store_t **self_p) {
     weft_stmt_free(&self->readers_forget);
     weft_store_index_close(&self->index);
     weft_db_close(&self->db);
+    weft_turnstile_destroy(&self->turnstile);
     weft_os_unlock(&self->lock);
     free(self);
     *self_p = NULL;
@@ -534,11 +538,29 @@ void weft_store_set_wal_target(weft_store_t *self, unsigned bytes) {
     self->wal_pages_target = (int) (bytes / WEFT_LOG_PAGE_BYTES);
 }
 
-weft_err_t weft_store_checkpoint(weft_store_t *self) {
-    if (self->wal_pages < self->wal_pages_target) return WEFT_OK;
-    int sql = sqlite3_wal_checkpoint_v2(self->db, NULL, SQLITE_CHECKPOINT_PASSIVE, NULL, NULL);
+weft_turnstile_t *weft_store_turnstile(const weft_store_t *self) {
+    return self->turnstile;
+}
+
+/* No read of ours is in the way: what is left in the WAL after it, another program holds there, and it
+ * may do so for long. Who comes to read now reads the database alone, so the next commit begins the WAL anew. */
+static weft_err_t s_checkpoint(weft_store_t *self) {
+    int in_wal = 0, moved = 0;
+    int sql = sqlite3_wal_checkpoint_v2(self->db, NULL, SQLITE_CHECKPOINT_PASSIVE, &in_wal, &moved);
     WEFT_CRASH_POINT("store.checkpointed");
-    weft_err_t rc = weft_db_error(self->db, sql);
+    bool all = sql == SQLITE_OK && moved == in_wal;
+    self->wal_pages_held = all ? 0 : self->wal_pages;
+    if (all) self->wal_pages = 0;
+    return weft_db_error(self->db, sql);
+}
+
+weft_err_t weft_store_checkpoint(weft_store_t *self) {
+    if (self->wal_pages < self->wal_pages_held) self->wal_pages_held = 0; /* it has begun anew */
+    if (self->wal_pages - self->wal_pages_held < self->wal_pages_target) return WEFT_OK;
+    bool must = self->wal_pages >= 2 * self->wal_pages_target;
+    if (!weft_turnstile_shut(self->turnstile, must)) return WEFT_OK;
+    weft_err_t rc = s_checkpoint(self);
+    weft_turnstile_open(self->turnstile);
     /* Busy readers and a full disk pass: what is committed stays in the WAL. A failed sync does not. */
     if (rc == WEFT_OK || rc == WEFT_E_LOCKED || rc == WEFT_E_FULL) return WEFT_OK;
     return s_trouble(self, rc);

@@ -12,6 +12,7 @@
 #include "weft_log_reader.h"
 #include "weft_readers.h"
 #include "weft_sequencer.h"
+#include "weft_turnstile.h"
 
 typedef struct weft_store weft_store_t;
 
@@ -49,9 +50,15 @@ uint64_t weft_store_anchor(const weft_store_t *self);
 int weft_store_synchronous(const weft_store_t *self);
 /* Write down what is known of services that read. Not synced. WEFT_OK or as weft_store_append. */
 weft_err_t weft_store_put_readers(weft_store_t *self, const weft_reader_t *readers, size_t count);
-/* Move what is in the WAL into the database once it has grown enough. To be called after the acks. */
+/* For the reads of another thread (weft_log_reader_share). Owned by the store. */
+weft_turnstile_t *weft_store_turnstile(const weft_store_t *self);
+/* Move what is in the WAL into the database once it has grown enough, so that it begins anew. To be called
+ * after the acks. From WEFT_STORE_WAL_TARGET bytes on it does so if nobody reads just then; from
+ * WEFT_STORE_WAL_MOST on it waits for the read in hand. */
 weft_err_t weft_store_checkpoint(weft_store_t *self);
-/* How much is enough; for tests of small stores. */
+#define WEFT_STORE_WAL_TARGET (16u << 20)
+#define WEFT_STORE_WAL_MOST (32u << 20)
+/* Another target, and twice that as the most; for tests of small stores. */
 void weft_store_set_wal_target(weft_store_t *self, unsigned bytes);
 
 /* WEFT_OK; WEFT_E_FULL (disk) or WEFT_E_LOCKED (another program holds the database) until an append

@@ -99,6 +99,7 @@ weft_err_t kit_bus_try_start(kit_bus_t *self) {
     config.endpoint = self->endpoint;
     config.store = self->store;
     config.full = self->full;
+    config.keep = self->keep;
     config.zmq_context = self->shares_context ? self->context : NULL;
     assert_null(self->bus);
     weft_err_t rc = weft_bus_new(&self->bus, &config, reason, sizeof reason);

@@ -15,6 +15,7 @@ typedef struct {
     void *context;       /* shared with clients: for inproc */
     bool shares_context; /* with the bus, too */
     bool full;           /* each commit waits for the disk */
+    weft_keep_t keep;    /* what its log keeps; nothing set: everything */
     weft_bus_t *bus;     /* NULL: stopped */
     pthread_t thread;
 } kit_bus_t;

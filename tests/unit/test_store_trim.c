@@ -137,7 +137,7 @@ static void the_trimmer_reaches_its_goal_in_steps(void **state) {
     uint64_t before = 0;
     for (int64_t wait; (wait = weft_trimmer_wait_ms(&trimmer)) >= 0; steps++) {
         if (wait) usleep((useconds_t) wait * 1000);
-        weft_trimmer_step(&trimmer);
+        weft_trimmer_step(&trimmer, 10000);
         assert_true(weft_store_anchor(f->store) - before <= 16384);
         before = weft_store_anchor(f->store);
     }
@@ -146,6 +146,28 @@ static void the_trimmer_reaches_its_goal_in_steps(void **state) {
     s_check_kept(f, 9000, 10000);
     weft_trimmer_order(&trimmer, 8000); /* gone long since */
     assert_int_equal(weft_trimmer_wait_ms(&trimmer), -1);
+}
+
+static void the_trimmer_forgets_faster_than_events_come(void **state) {
+    fixture_t *f = *state;
+    weft_trimmer_t trimmer;
+    for (uint64_t i = 0; i < 5; i++)
+        assert_rc(fixture_append(f, 1, i * 2000 + 1, i * 2000 + 2000), WEFT_OK);
+    weft_trimmer_init(&trimmer, f->store);
+    weft_trimmer_order(&trimmer, 9000);
+    weft_trimmer_step(&trimmer, 10000); /* how long the log is says nothing of the pace */
+    uint64_t small = weft_store_anchor(f->store);
+    assert_in_range(small, 1, 1000);
+    trimmer.due_us = INT64_MAX; /* the pause is long */
+    weft_trimmer_step(&trimmer, 10001);
+    assert_int_equal(weft_store_anchor(f->store), small);
+    weft_trimmer_step(&trimmer, 13000); /* 3,000 more: the pause is over */
+    assert_int_equal(weft_store_anchor(f->store), small + 6000);
+    trimmer.due_us = INT64_MAX;
+    weft_trimmer_step(&trimmer, 13001);
+    assert_int_equal(weft_store_anchor(f->store), small + 6000);
+    weft_trimmer_step(&trimmer, 16000);
+    assert_int_equal(weft_store_anchor(f->store), 9000);
 }
 
 static void space_is_used_again(void **state) {
@@ -251,6 +273,7 @@ int main(void) {
         T(a_failed_trim_leaves_everything),
         T(commits_wait_for_the_disk_again_after_a_trim),
         T(the_trimmer_reaches_its_goal_in_steps),
+        T(the_trimmer_forgets_faster_than_events_come),
         T(space_is_used_again),
         T(services_are_remembered_over_a_restart),
         T(only_what_has_changed_is_written_again),
