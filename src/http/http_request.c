@@ -250,6 +250,10 @@ const char *http_request_param(const http_request_t *request, const char *name) 
     return http_pattern_param(request->route->pattern, &request->path, name);
 }
 
+const char *http_request_query_text(const http_request_t *request) {
+    return request->query;
+}
+
 http_query_t http_request_query(const http_request_t *request, const char *name, char *value,
                                 size_t value_size) {
     return http_query_find(request->query, name, value, value_size);
@@ -327,7 +331,7 @@ static bool s_add_headers(http_request_t *self, struct MHD_Response *response, b
     static const char *const usual[][2] = {
         {"Access-Control-Allow-Origin", "*"},
         {"Access-Control-Expose-Headers",
-         "Idempotency-Replayed, Link, Location, Retry-After, traceparent"},
+         "Idempotency-Replayed, Link, Location, Retry-After, Weft-View, traceparent"},
         {"Cache-Control", "no-store"},
         {"X-Content-Type-Options", "nosniff"},
         {"Content-Type", "application/json; charset=utf-8"},

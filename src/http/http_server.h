@@ -48,6 +48,7 @@ const char *http_request_method(const http_request_t *request);
 const char *http_request_path(const http_request_t *request); /* as sent, without the query */
 /* Value of ":name" in the route's pattern; name must be in it. */
 const char *http_request_param(const http_request_t *request, const char *name);
+const char *http_request_query_text(const http_request_t *request); /* as sent, "" if none */
 http_query_t http_request_query(const http_request_t *request, const char *name, char *value,
                                 size_t value_size);
 /* NULL if it was not sent. */

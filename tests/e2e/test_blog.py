@@ -343,6 +343,15 @@ def test_query_pages_through_the_view(mesh):
     whole = mesh.get("query", "/posts")
     check([post for page in seen for post in page], list(whole.values()), "all pages together")
     check(mesh.get("query", f"/posts?after={wanted[5]}"), [whole[wanted[6]]], "after alone")
+    newest, path = [], "/posts?order=newest&limit=3"
+    while path:
+        page = expect(mesh.ask("query", "GET", path), 200)
+        newest += page.json
+        path = page.headers["Link"] and page.headers["Link"][1:page.headers["Link"].index(">")]
+    check([post["id"] for post in newest], wanted[::-1], "the newest first")
+    places = [post.pop("position") for post in newest]
+    check(places, sorted(places, reverse=True), "with their positions")
+    check(newest, list(whole.values())[::-1], "else the same")
     exactly = mesh.ask("query", "GET", "/posts?limit=7")
     check((len(exactly.json), exactly.headers["Link"]), (7, None), "a page that holds all")
     expect(mesh.ask("posts", "DELETE", f"/posts/{wanted[2]}"), 204)
@@ -350,7 +359,7 @@ def test_query_pages_through_the_view(mesh):
     page = mesh.get("query", f"/posts?limit=1&after={wanted[2]}")
     check([post["id"] for post in page], [wanted[3]], "on after a post that is deleted by now")
     for query, field in (("limit=0", "limit"), ("limit=1001", "limit"), ("limit=x", "limit"),
-                         ("limit=", "limit"), ("after=nope", "after"), ("limit=1&after=%ff", "after")):
+                         ("limit=", "limit"), ("order=x", "order"), ("order=", "order"), ("after=nope", "after"), ("limit=1&after=%ff", "after")):
         expect_error(mesh.ask("query", "GET", f"/posts?{query}"), 400, field)
 
 

@@ -1,8 +1,10 @@
 /* blog-query: the joined view of posts and comments, built from events alone (query_events.c). It
  * answers from its own database, whatever else is down.
  *
- * GET /posts is the whole view, an object by id. With ?limit= or ?after= it is an array, a page of
- * it, and a header Link leads to the next. Both are in the order of the log. */
+ * GET /posts is the whole view, an object by id. With ?limit=, ?after= or ?order= it is an array, a page
+ * of it, and a header Link leads to the next. Both are in the order of the log; ?order=newest turns
+ * that round, and tells each post's position. Weft-View is the version of the view that an answer shows:
+ * what follows on that is told by GET /posts/stream (query_stream.c). */
 #include "query.h"
 
 #include <inttypes.h>
@@ -15,30 +17,51 @@
 #define PAGE_POSTS_MAX 1000u
 #define ID_TEXT_BYTES 65u
 
-#define VIEW_SELECT                                                                 \
-    "SELECT posts.id, posts.title, comments.id, comments.content, comments.status " \
-    "FROM posts LEFT JOIN comments ON comments.post_id = posts.id "
+/* The version of the view counts its changes, and a row keeps the version in which it changed. It is not
+ * the position of an event: one that was parked and is applied later must come after what has been told. */
+#define VERSION                                           \
+    "max(coalesce((SELECT max(changed) FROM posts), 0), " \
+    "coalesce((SELECT max(changed) FROM comments), 0))"
+#define NEXT_VERSION VERSION " + 1"
+
+/* A comment that was deleted keeps its row, for the stream to tell. */
+#define VIEW_SELECT                                                                  \
+    "SELECT posts.id, posts.title, comments.id, comments.content, comments.status, " \
+    "posts.position FROM posts LEFT JOIN comments ON comments.post_id = posts.id "   \
+    "AND comments.gone = 0 "
 
 static const char *const s_sql[QUERY_STATEMENTS] = {
-    [POST_CREATE] = "INSERT INTO posts (id, position, title) VALUES (?1, ?2, ?3) "
-                    "ON CONFLICT (id) DO NOTHING",
-    [POST_UPDATE] = "UPDATE posts SET title = ?2 WHERE id = ?1 AND title IS NOT NULL",
-    [POST_DELETE] = "INSERT INTO posts (id, position, title) VALUES (?1, ?2, NULL) "
-                    "ON CONFLICT (id) DO UPDATE SET title = NULL",
+    [POST_CREATE] = "INSERT INTO posts (id, position, changed, title) "
+                    "VALUES (?1, ?2, " NEXT_VERSION ", ?3) ON CONFLICT (id) DO NOTHING",
+    [POST_UPDATE] = "UPDATE posts SET title = ?2, changed = " NEXT_VERSION
+                    " WHERE id = ?1 AND title IS NOT NULL",
+    [POST_DELETE] = "INSERT INTO posts (id, position, changed, title) "
+                    "VALUES (?1, ?2, " NEXT_VERSION ", NULL) ON CONFLICT (id) DO UPDATE "
+                    "SET title = NULL, changed = excluded.changed",
     [POST_CLEAR] = "DELETE FROM comments WHERE post_id = ?1",
     [POST_PLACE] = "SELECT position FROM posts WHERE id = ?1",
-    [COMMENT_CREATE] = "INSERT INTO comments (id, post_id, position, content, status) "
-                       "SELECT ?1, ?2, ?3, ?4, ?5 WHERE NOT EXISTS "
+    [COMMENT_CREATE] = "INSERT INTO comments (id, post_id, position, changed, content, status) "
+                       "SELECT ?1, ?2, ?3, " NEXT_VERSION ", ?4, ?5 WHERE NOT EXISTS "
                        "(SELECT 1 FROM posts WHERE id = ?2 AND title IS NULL) "
                        "ON CONFLICT (id) DO NOTHING",
-    [COMMENT_UPDATE] = "UPDATE comments SET content = ?3, status = ?4 WHERE id = ?1 AND "
-                       "post_id = ?2",
-    [COMMENT_DELETE] = "DELETE FROM comments WHERE id = ?1 AND post_id = ?2",
+    [COMMENT_UPDATE] = "UPDATE comments SET content = ?3, status = ?4, changed = " NEXT_VERSION
+                       " WHERE id = ?1 AND post_id = ?2 AND gone = 0",
+    [COMMENT_DELETE] = "UPDATE comments SET content = '', gone = 1, changed = " NEXT_VERSION
+                       " WHERE id = ?1 AND post_id = ?2 AND gone = 0",
     [VIEW_PAGE] = VIEW_SELECT
     "WHERE posts.position IN (SELECT position FROM posts WHERE position > ?1 AND title IS NOT NULL "
     "ORDER BY position LIMIT ?2) ORDER BY posts.position, comments.position",
+    [VIEW_NEWEST] = VIEW_SELECT
+    "WHERE posts.position IN (SELECT position FROM posts WHERE position < ?1 AND title IS NOT NULL "
+    "ORDER BY position DESC LIMIT ?2) ORDER BY posts.position DESC, comments.position",
     [VIEW_ONE] = VIEW_SELECT
     "WHERE posts.id = ?1 AND posts.title IS NOT NULL ORDER BY comments.position",
+    [VIEW_VERSION] = "SELECT " VERSION,
+    [VIEW_CHANGES] =
+        "SELECT changed, id, NULL AS post_id, '' AS content, '' AS status, title IS NULL AS gone "
+        "FROM posts WHERE changed > ?1 "
+        "UNION ALL SELECT changed, id, post_id, content, status, gone "
+        "FROM comments WHERE changed > ?1 ORDER BY changed LIMIT ?2",
 };
 
 static const char *const s_schema[] = {
@@ -47,16 +70,27 @@ static const char *const s_schema[] = {
     "CREATE TABLE comments (id TEXT PRIMARY KEY, post_id TEXT NOT NULL, position INTEGER NOT NULL, "
     "content TEXT NOT NULL, status TEXT NOT NULL);"
     "CREATE INDEX comments_post ON comments (post_id, position)",
+    "ALTER TABLE posts ADD COLUMN changed INTEGER NOT NULL DEFAULT 0;"
+    "ALTER TABLE comments ADD COLUMN changed INTEGER NOT NULL DEFAULT 0;"
+    "ALTER TABLE comments ADD COLUMN gone INTEGER NOT NULL DEFAULT 0;"
+    "UPDATE posts SET changed = position; UPDATE comments SET changed = position;"
+    "CREATE INDEX posts_changed ON posts (changed);"
+    "CREATE INDEX comments_changed ON comments (changed)",
 };
 
 /* ---------------------------------------------------------------------------------------------- */
 /* From rows to posts */
 
 /* The row at hand, as a post without comments; its list of comments is borrowed. */
-static json_t *s_post(const blog_query_t *query, json_t **comments) {
+static json_t *s_post(const blog_query_t *query, bool placed, json_t **comments) {
     *comments = json_array();
-    return json_pack("{s:s,s:s,s:o}", "id", blog_column_text(query, 0), "title",
-                     blog_column_text(query, 1), "comments", *comments);
+    json_t *post = json_pack("{s:s,s:s,s:o}", "id", blog_column_text(query, 0), "title",
+                             blog_column_text(query, 1), "comments", *comments);
+    if (placed && json_object_set_new(post, "position", json_integer(blog_column_int(query, 5)))) {
+        json_decref(post);
+        return NULL;
+    }
+    return post;
 }
 
 static bool s_add_comment(const blog_query_t *query, json_t *comments) {
@@ -67,8 +101,8 @@ static bool s_add_comment(const blog_query_t *query, json_t *comments) {
                                                      blog_column_text(query, 4))) == 0;
 }
 
-/* Rows of a view statement to an array of posts. Ends the statement. */
-static weft_err_t s_collect(blog_query_t *query, json_t **out) {
+/* Rows of a view statement to an array of posts, with their positions if placed. Ends the statement. */
+static weft_err_t s_collect(blog_query_t *query, bool placed, json_t **out) {
     json_t *posts = json_array(), *comments = NULL;
     char last[ID_TEXT_BYTES] = "";
     weft_err_t rc;
@@ -76,7 +110,7 @@ static weft_err_t s_collect(blog_query_t *query, json_t **out) {
         const char *id = blog_column_text(query, 0);
         if (strcmp(id, last) != 0) {
             snprintf(last, sizeof last, "%s", id);
-            if (json_array_append_new(posts, s_post(query, &comments)) != 0) break;
+            if (json_array_append_new(posts, s_post(query, placed, &comments)) != 0) break;
         }
         if (!s_add_comment(query, comments)) break;
     }
@@ -90,11 +124,30 @@ static weft_err_t s_collect(blog_query_t *query, json_t **out) {
 }
 
 /* limit  -1: all. */
-static weft_err_t s_page(blog_app_t *app, int64_t after, int64_t limit, json_t **out) {
-    blog_query_t query = blog_query(app, VIEW_PAGE);
+static weft_err_t s_page(blog_app_t *app, bool newest, int64_t after, int64_t limit, json_t **out) {
+    blog_query_t query = blog_query(app, newest ? VIEW_NEWEST : VIEW_PAGE);
     blog_bind_int(&query, 1, after);
     blog_bind_int(&query, 2, limit);
-    return s_collect(&query, out);
+    return s_collect(&query, newest, out);
+}
+
+weft_err_t query_version(blog_app_t *app, int64_t *version) {
+    blog_query_t query = blog_query(app, VIEW_VERSION);
+    weft_err_t rc = blog_step(&query);
+    if (rc == WEFT_OK) *version = blog_column_int(&query, 0);
+    blog_end(&query);
+    return rc;
+}
+
+weft_err_t query_post(blog_app_t *app, const char *id, bool placed, json_t **out) {
+    json_t *posts = NULL;
+    blog_query_t query = blog_query(app, VIEW_ONE);
+    blog_bind_text(&query, 1, id);
+    weft_err_t rc = s_collect(&query, placed, &posts);
+    if (rc == WEFT_OK && json_array_size(posts) == 0) rc = WEFT_E_NOT_FOUND;
+    if (rc == WEFT_OK) *out = json_incref(json_array_get(posts, 0));
+    json_decref(posts);
+    return rc;
 }
 
 static const char *s_id(const json_t *post) {
@@ -104,10 +157,24 @@ static const char *s_id(const json_t *post) {
 /* ---------------------------------------------------------------------------------------------- */
 /* Routes */
 
+/* False: answered. */
+static bool s_tell_version(blog_app_t *app, http_request_t *request) {
+    char text[24];
+    int64_t version;
+    weft_err_t rc = query_version(app, &version);
+    if (rc != WEFT_OK) {
+        blog_answer_failure(request, rc);
+        return false;
+    }
+    snprintf(text, sizeof text, "%" PRId64, version);
+    http_answer_header(request, "Weft-View", text);
+    return true;
+}
+
 static void s_answer_all(blog_app_t *app, http_request_t *request) {
     json_t *posts = NULL, *by_id = json_object(), *post;
     size_t i;
-    weft_err_t rc = s_page(app, 0, -1, &posts);
+    weft_err_t rc = s_page(app, false, 0, -1, &posts);
     if (rc != WEFT_OK) {
         json_decref(by_id);
         blog_answer_failure(request, rc);
@@ -123,10 +190,10 @@ static void s_answer_all(blog_app_t *app, http_request_t *request) {
     http_answer_json(request, 200, by_id);
 }
 
-/* Place in the log of the post to go on after; 0 for the start. False: answered. */
-static bool s_after(blog_app_t *app, http_request_t *request, int64_t *after) {
+/* Place in the log of the post to go on after; without one, that of the start. False: answered. */
+static bool s_after(blog_app_t *app, http_request_t *request, bool newest, int64_t *after) {
     char id[ID_TEXT_BYTES];
-    *after = 0;
+    *after = newest ? INT64_MAX : 0;
     http_query_t asked = http_request_query(request, "after", id, sizeof id);
     if (asked == HTTP_QUERY_ABSENT) return true;
     weft_err_t rc = WEFT_E_NOT_FOUND;
@@ -154,13 +221,27 @@ static bool s_limit(http_request_t *request, uint64_t *limit) {
     return false;
 }
 
+/* False: answered. */
+static bool s_order(http_request_t *request, bool *newest) {
+    char text[8];
+    http_query_t asked = http_request_query(request, "order", text, sizeof text);
+    *newest = asked == HTTP_QUERY_OK && strcmp(text, "newest") == 0;
+    if (*newest || asked == HTTP_QUERY_ABSENT) return true;
+    if (asked == HTTP_QUERY_OK && strcmp(text, "oldest") == 0) return true;
+    http_answer_error(request, 400, "order must be oldest or newest", "order");
+    return false;
+}
+
 /* One post more than asked for is read, to see whether there is a next page. */
 static void s_answer_page(blog_app_t *app, http_request_t *request) {
     int64_t after;
+    bool newest;
     uint64_t limit;
     json_t *posts = NULL;
-    if (!s_limit(request, &limit) || !s_after(app, request, &after)) return;
-    weft_err_t rc = s_page(app, after, (int64_t) limit + 1, &posts);
+    if (!s_limit(request, &limit) || !s_order(request, &newest) ||
+        !s_after(app, request, newest, &after))
+        return;
+    weft_err_t rc = s_page(app, newest, after, (int64_t) limit + 1, &posts);
     if (rc != WEFT_OK) {
         blog_answer_failure(request, rc);
         return;
@@ -168,34 +249,36 @@ static void s_answer_page(blog_app_t *app, http_request_t *request) {
     if (json_array_size(posts) > limit) {
         char link[128 + ID_TEXT_BYTES];
         json_array_remove(posts, (size_t) limit);
-        snprintf(link, sizeof link, "</posts?limit=%" PRIu64 "&after=%s>; rel=\"next\"", limit,
+        snprintf(link, sizeof link, "</posts?%slimit=%" PRIu64 "&after=%s>; rel=\"next\"",
+                 newest ? "order=newest&" : "", limit,
                  s_id(json_array_get(posts, (size_t) limit - 1)));
         http_answer_header(request, "Link", link);
     }
     http_answer_json(request, 200, posts);
 }
 
-static void s_list(http_request_t *request, void *arg) {
+static bool s_asked(const http_request_t *request, const char *name) {
     char ignored[1];
-    if (http_request_query(request, "limit", ignored, sizeof ignored) == HTTP_QUERY_ABSENT &&
-        http_request_query(request, "after", ignored, sizeof ignored) == HTTP_QUERY_ABSENT)
-        s_answer_all(arg, request);
-    else
+    return http_request_query(request, name, ignored, sizeof ignored) != HTTP_QUERY_ABSENT;
+}
+
+static void s_list(http_request_t *request, void *arg) {
+    if (!s_tell_version(arg, request)) return;
+    if (s_asked(request, "limit") || s_asked(request, "after") || s_asked(request, "order"))
         s_answer_page(arg, request);
+    else
+        s_answer_all(arg, request);
 }
 
 static void s_read(http_request_t *request, void *arg) {
-    json_t *posts = NULL;
-    blog_query_t query = blog_query(arg, VIEW_ONE);
-    blog_bind_text(&query, 1, http_request_param(request, "id"));
-    weft_err_t rc = s_collect(&query, &posts);
-    if (rc != WEFT_OK)
-        blog_answer_failure(request, rc);
-    else if (json_array_size(posts) == 0)
+    json_t *post = NULL;
+    weft_err_t rc = query_post(arg, http_request_param(request, "id"), false, &post);
+    if (rc == WEFT_OK)
+        http_answer_json(request, 200, post);
+    else if (rc == WEFT_E_NOT_FOUND)
         http_answer_error(request, 404, "no such post", NULL);
     else
-        http_answer_json(request, 200, json_incref(json_array_get(posts, 0)));
-    json_decref(posts);
+        blog_answer_failure(request, rc);
 }
 
 int main(int argc, char **argv) {

@@ -4,6 +4,7 @@
 
 #include <blog_app.h>
 #include <blog_db.h>
+#include <jansson.h>
 
 /* Statements; the texts are in query.c. */
 enum {
@@ -16,9 +17,17 @@ enum {
     COMMENT_UPDATE,
     COMMENT_DELETE,
     VIEW_PAGE,
+    VIEW_NEWEST,
     VIEW_ONE,
+    VIEW_VERSION,
+    VIEW_CHANGES,
     QUERY_STATEMENTS
 };
+
+/* Grows with each change of the view. */
+weft_err_t query_version(blog_app_t *app, int64_t *version);
+/* A post with its comments; placed: with its position. WEFT_E_NOT_FOUND if it isn't in the view. */
+weft_err_t query_post(blog_app_t *app, const char *id, bool placed, json_t **out);
 
 /* query_events.c: build the view. */
 weft_err_t query_start(blog_app_t *app);
