@@ -118,6 +118,15 @@ class Mesh:
         for name in names:
             self.services[name].start()
 
+    def start_web(self):
+        """blog-web knows the services by their addresses: from now on they keep those."""
+        web = self.services["web"]
+        for name in ("posts", "comments", "query"):
+            service = self.services[name]
+            service.arguments[service.arguments.index("--http") + 1] = service.http
+            web.arguments += ["--" + name, "http://" + service.http]
+        web.start()
+
     def stop(self, *names, kill=False):
         for name in names:
             self._clients[name].close()

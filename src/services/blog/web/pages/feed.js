@@ -1,8 +1,8 @@
 /* feed: the posts that this page knows, newest first, and the stream that keeps them right.
  *
- * A page of posts says at which position of the log it was read; the stream goes on from there. Each
- * of its messages carries the position up to which all is told, so after a cut it goes on without
- * gap. It tells states and not steps: what is doubled or late changes nothing. */
+ * A page of posts says which version of the view it shows; the stream goes on from there. Each of its
+ * messages carries the version up to which all is told, so after a cut it goes on without gap. It tells
+ * states and not steps: what is doubled or late changes nothing. */
 import {request} from "./api.js";
 
 const PAGE = 20;
@@ -20,7 +20,7 @@ export class Feed {
         this.order = []; /* ids, newest first */
         this.asked = 0;
         this.more = false;
-        this.position = null;
+        this.version = null;
         this.wait = AGAIN_FIRST_MS;
         document.addEventListener("visibilitychange", () => this.#seen());
     }
@@ -74,7 +74,7 @@ export class Feed {
         const response = await request("GET", path);
         const posts = await response.json();
         /* Only the first page sets the place: the stream tells all that follows it. */
-        if (after === null) this.position = response.headers.get("Weft-Position") || "0";
+        if (after === null) this.version = response.headers.get("Weft-View") || "0";
         this.more = /rel="next"/.test(response.headers.get("Link") || "");
         this.asked += posts.length;
         for (const post of posts) this.#put(post, false);
@@ -132,9 +132,9 @@ export class Feed {
     }
 
     #listen() {
-        const source = this.source = new EventSource(`/api/posts/stream?after=${this.position}`);
+        const source = this.source = new EventSource(`/api/posts/stream?after=${this.version}`);
         const on = (name, fn) => source.addEventListener(name, (event) => {
-            this.position = event.lastEventId;
+            this.version = event.lastEventId;
             fn(JSON.parse(event.data));
         });
         source.onopen = () => {
@@ -151,7 +151,7 @@ export class Feed {
         on("post-gone", (post) => this.remove(post.id));
         on("comment", (comment) => this.#onComment(comment));
         on("comment-gone", (comment) => this.#onCommentGone(comment));
-        /* The view was built anew, or from another log: positions start over. */
+        /* The view was built anew, or from another log: versions start over. */
         on("reset", () => {
             source.close();
             for (const id of [...this.order]) this.remove(id);
