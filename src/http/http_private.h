@@ -5,6 +5,7 @@
 #include <microhttpd.h>
 
 #include "http_server.h"
+#include "http_stream.h"
 
 #define HTTP_HEADERS_MAX 12u
 #define HTTP_ADDRESS_BYTES 300u
@@ -20,9 +21,17 @@ struct http_server {
     int epoll_fd;
     int timer_id; /* valid while timer_due_ms >= 0 */
     int64_t timer_due_ms;
-    http_request_t *held; /* list */
-    size_t under_way;     /* requests that have begun and not ended */
-    bool stopping, one_origin;
+    int wake_fd; /* readable: have MHD look again */
+    int beat_id; /* valid while beat_ms */
+    unsigned beat_ms;
+    http_turn_fn turn;
+    void *turn_arg;
+    http_request_t *held;   /* list */
+    http_stream_t *streams; /* list */
+    size_t body_bytes_max;
+    char body_refusal[64]; /* for what is larger */
+    size_t under_way;      /* requests that have begun and not ended */
+    bool stopping, one_origin, running, resumed;
 };
 
 struct http_request {
@@ -49,6 +58,7 @@ struct http_request {
     void *cancel_arg;
     http_request_t *next_held;
     struct MHD_Response *response; /* given and not yet queued */
+    http_stream_t *stream;         /* owned; NULL: the answer is one piece */
     unsigned status;               /* of the answer; 0: none given */
     size_t answer_size;
     int64_t started_us;
@@ -60,6 +70,8 @@ int64_t http_now_us(void);
 
 /* A connection was resumed: have MHD look at it. */
 void http_server_wake(http_server_t *self);
+/* There is a stream that wants signs of life so often; 0: it does not. */
+void http_server_beat(http_server_t *self, unsigned beat_ms);
 
 /* uri is copied; NULL without memory. */
 http_request_t *http_request_new(http_server_t *server, struct MHD_Connection *connection,
@@ -76,7 +88,22 @@ void http_request_dispatch(http_request_t *self);
 void http_request_refuse(http_request_t *self);
 /* Hand the answer over to MHD, or suspend the connection. */
 enum MHD_Result http_request_deliver(http_request_t *self);
+/* The answer is there: MHD gets it now, or as soon as it comes to the connection. response is taken
+ * and may be NULL without memory. */
+void http_request_answered(http_request_t *self, unsigned status, struct MHD_Response *response);
+/* False without memory. */
+bool http_request_add_headers(http_request_t *self, struct MHD_Response *response, bool body);
+/* Have MHD leave the connection alone, and go on with it. */
+void http_request_suspend(http_request_t *self);
+void http_request_resume(http_request_t *self);
 /* The held request is answered by its owner's cancel and a 503. */
 void http_request_cancel(http_request_t *self);
+
+/* The stream's request has ended: tells the owner, frees the stream. */
+void http_stream_finish(http_stream_t *self, enum MHD_RequestTerminationCode how);
+/* Cut them all. */
+void http_streams_stop(http_server_t *server);
+/* Write signs of life where they are due. Returns the shortest beat_ms of all, 0: no stream wants any. */
+unsigned http_streams_beat(http_server_t *server);
 
 #endif

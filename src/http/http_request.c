@@ -57,6 +57,10 @@ static void s_decide(http_request_t *self, unsigned status, const char *text) {
     self->refusal_text = text;
 }
 
+static void s_decide_too_large(http_request_t *self) {
+    s_decide(self, MHD_HTTP_CONTENT_TOO_LARGE, self->server->body_refusal);
+}
+
 /* A browser asks before it sends JSON to another host: everything is allowed to everyone. */
 static void s_allow(http_request_t *self, const char *allow) {
     http_answer_header(self, "Allow", allow);
@@ -135,8 +139,7 @@ void http_request_begin(http_request_t *self, const char *method) {
             s_decide(self, MHD_HTTP_UNSUPPORTED_MEDIA_TYPE,
                      "body must be application/json in UTF-8; say so in Content-Type");
     }
-    if (s_announced_size(self) > HTTP_BODY_BYTES_MAX)
-        s_decide(self, MHD_HTTP_CONTENT_TOO_LARGE, "body is larger than 65536 bytes");
+    if (s_announced_size(self) > self->server->body_bytes_max) s_decide_too_large(self);
 }
 
 bool http_request_refuse_now(const http_request_t *self) {
@@ -146,8 +149,7 @@ bool http_request_refuse_now(const http_request_t *self) {
 
 bool http_request_take(http_request_t *self, const char *data, size_t size) {
     self->taken += size;
-    if (self->taken > HTTP_BODY_BYTES_MAX)
-        s_decide(self, MHD_HTTP_CONTENT_TOO_LARGE, "body is larger than 65536 bytes");
+    if (self->taken > self->server->body_bytes_max) s_decide_too_large(self);
     if (self->taken > HTTP_DRAIN_BYTES_MAX) return false;
     if (self->refusal || !self->route || self->route->body == HTTP_BODY_NONE) return true;
     if (self->body_size + size > self->body_room) {
@@ -230,9 +232,20 @@ enum MHD_Result http_request_deliver(http_request_t *self) {
         return rc;
     }
     if (!self->held) return MHD_NO; /* no memory even for an error */
+    http_request_suspend(self);
+    return MHD_YES;
+}
+
+void http_request_suspend(http_request_t *self) {
     self->suspended = true;
     MHD_suspend_connection(self->connection);
-    return MHD_YES;
+}
+
+void http_request_resume(http_request_t *self) {
+    if (!self->suspended) return;
+    self->suspended = false;
+    MHD_resume_connection(self->connection);
+    http_server_wake(self->server);
 }
 
 /* ---------------------------------------------------------------------------------------------- */
@@ -327,7 +340,7 @@ static bool s_has_header(const http_request_t *self, const char *name) {
     return false;
 }
 
-static bool s_add_headers(http_request_t *self, struct MHD_Response *response, bool body) {
+bool http_request_add_headers(http_request_t *self, struct MHD_Response *response, bool body) {
     static const char *const usual[][2] = {
         {"Access-Control-Allow-Origin", "*"},
         {"Access-Control-Expose-Headers",
@@ -351,25 +364,26 @@ static bool s_add_headers(http_request_t *self, struct MHD_Response *response, b
     return true;
 }
 
+void http_request_answered(http_request_t *self, unsigned status, struct MHD_Response *response) {
+    self->response = response;
+    self->status = status;
+    if (self->held) s_unlink_held(self);
+    http_request_resume(self);
+}
+
 /* data is taken if how says so. A suspended connection is woken and delivers when MHD comes to it
  * again. */
 static void s_answer(http_request_t *self, unsigned status, void *data, size_t size,
                      enum MHD_ResponseMemoryMode how) {
-    self->response = MHD_create_response_from_buffer(size, data, how);
-    if (!self->response) {
+    struct MHD_Response *response = MHD_create_response_from_buffer(size, data, how);
+    if (!response) {
         if (how == MHD_RESPMEM_MUST_FREE) free(data);
-    } else if (!s_add_headers(self, self->response, size > 0)) {
-        MHD_destroy_response(self->response);
-        self->response = NULL;
+    } else if (!http_request_add_headers(self, response, size > 0)) {
+        MHD_destroy_response(response);
+        response = NULL;
     }
-    self->status = status;
     self->answer_size = size;
-    if (self->held) s_unlink_held(self);
-    if (self->suspended) {
-        self->suspended = false;
-        MHD_resume_connection(self->connection);
-        http_server_wake(self->server);
-    }
+    http_request_answered(self, status, response);
 }
 
 void http_answer_empty(http_request_t *request, unsigned status) {

@@ -11,7 +11,8 @@
 struct http_request;
 typedef void (*http_handler_fn)(struct http_request *request, void *arg);
 
-typedef enum { HTTP_BODY_NONE, HTTP_BODY_JSON } http_body_t;
+/* HTTP_BODY_ANY: bytes of any media type; the handler looks. */
+typedef enum { HTTP_BODY_NONE, HTTP_BODY_JSON, HTTP_BODY_ANY } http_body_t;
 
 /* pattern is "/posts/:id/comments": a segment that starts with ':' takes any value that is not
  * empty. GET serves HEAD, too. Routes are tried in order. */

@@ -10,6 +10,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/eventfd.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <time.h>
 #include <unistd.h>
@@ -20,6 +22,7 @@
     (32u << 10)            /* MHD's pool for one connection: headers, and reads of a body */
 #define HTTP_TURNS_MAX 16u /* of MHD, before the rest of the loop has its turn */
 #define HTTP_HOST_BYTES 256u
+#define HTTP_OTHER_FILES 128u /* that a process has open beside its connections */
 
 int64_t http_now_us(void) {
     struct timespec now;
@@ -59,21 +62,57 @@ static void s_arm(http_server_t *self, uint64_t wait_ms) {
     }
 }
 
+/* False: MHD has more to do. */
+static bool s_turn(http_server_t *self) {
+    MHD_UNSIGNED_LONG_LONG wait_ms;
+    self->resumed = false;
+    MHD_run(self->daemon);
+    if (self->turn && !self->stopping) self->turn(self->turn_arg);
+    if (self->resumed) return false;
+    if (MHD_get_timeout(self->daemon, &wait_ms) != MHD_YES) return true;
+    if (wait_ms) s_arm(self, wait_ms);
+    return wait_ms > 0;
+}
+
 static void s_run(http_server_t *self) {
-    for (unsigned turn = 0; turn < HTTP_TURNS_MAX; turn++) {
-        MHD_UNSIGNED_LONG_LONG wait_ms;
-        MHD_run(self->daemon);
-        if (MHD_get_timeout(self->daemon, &wait_ms) != MHD_YES) return;
-        if (wait_ms) {
-            s_arm(self, wait_ms);
-            return;
-        }
-    }
-    s_arm(self, 1);
+    bool done = false;
+    self->running = true;
+    for (unsigned turn = 0; turn < HTTP_TURNS_MAX && !done; turn++) done = s_turn(self);
+    self->running = false;
+    if (!done) http_server_wake(self);
 }
 
 void http_server_wake(http_server_t *self) {
-    s_arm(self, 1);
+    uint64_t one = 1;
+    if (self->running) {
+        self->resumed = true;
+        return;
+    }
+    ssize_t written = write(self->wake_fd, &one, sizeof one);
+    (void) written; /* full means that it is readable already */
+}
+
+static void s_on_wake(int fd, short revents, void *arg) {
+    uint64_t count;
+    ssize_t got = read(fd, &count, sizeof count);
+    (void) got;
+    (void) revents;
+    s_run(arg);
+}
+
+static void s_on_beat(void *arg) {
+    http_server_t *self = arg;
+    self->beat_ms = 0;
+    http_server_beat(self, http_streams_beat(self));
+}
+
+/* Looking more often than the beat keeps each stream's pause near it. */
+void http_server_beat(http_server_t *self, unsigned beat_ms) {
+    if (!beat_ms || self->stopping || (self->beat_ms && self->beat_ms <= beat_ms)) return;
+    if (self->beat_ms) self->loop.timer_end(self->loop.loop, self->beat_id);
+    weft_err_t rc = self->loop.timer(self->loop.loop, beat_ms / 3 + 1, s_on_beat, self,
+                                     &self->beat_id);
+    self->beat_ms = rc == WEFT_OK ? beat_ms : 0;
 }
 
 static void s_on_readable(int fd, short revents, void *arg) {
@@ -146,6 +185,7 @@ static void s_on_completed(void *arg, struct MHD_Connection *connection, void **
               (long long) ((http_now_us() - request->started_us) / 1000), s_end_text(how));
     /* Its client may have left while it was held: its owner must not answer into the void. */
     if (request->held) request->cancel(request, request->cancel_arg);
+    if (request->stream) http_stream_finish(request->stream, how);
     self->under_way--;
     http_request_destroy(&request);
     *context = NULL;
@@ -219,13 +259,13 @@ static weft_err_t s_listen(const char *listen_text, int *out) {
 /* Life */
 
 /* MHD takes fd only if it starts. */
-static struct MHD_Daemon *s_start(http_server_t *self, int fd) {
+static struct MHD_Daemon *s_start(http_server_t *self, int fd, unsigned connections) {
     return MHD_start_daemon(
         MHD_USE_EPOLL | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ERROR_LOG, 0, NULL, NULL, s_on_access,
         self, MHD_OPTION_EXTERNAL_LOGGER, s_on_log, NULL, MHD_OPTION_LISTEN_SOCKET, fd,
         MHD_OPTION_URI_LOG_CALLBACK, s_on_uri, self, MHD_OPTION_UNESCAPE_CALLBACK, s_leave_escapes,
         NULL, MHD_OPTION_NOTIFY_COMPLETED, s_on_completed, self, MHD_OPTION_CONNECTION_LIMIT,
-        HTTP_CONNECTIONS_MAX, MHD_OPTION_CONNECTION_TIMEOUT, HTTP_IDLE_SECONDS,
+        connections, MHD_OPTION_CONNECTION_TIMEOUT, HTTP_IDLE_SECONDS,
         MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t) HTTP_MEMORY_BYTES, MHD_OPTION_END);
 }
 
@@ -233,24 +273,60 @@ static weft_err_t s_join_loop(http_server_t *self) {
     const union MHD_DaemonInfo *info = MHD_get_daemon_info(self->daemon, MHD_DAEMON_INFO_EPOLL_FD);
     if (!info) return WEFT_E_IO;
     self->epoll_fd = info->epoll_fd;
-    return self->loop.fd(self->loop.loop, self->epoll_fd, s_on_readable, self);
+    weft_err_t rc = self->loop.fd(self->loop.loop, self->epoll_fd, s_on_readable, self);
+    if (rc == WEFT_OK) rc = self->loop.fd(self->loop.loop, self->wake_fd, s_on_wake, self);
+    return rc;
+}
+
+/* As many connections as there may be open files: those of the process itself need some, too. */
+static unsigned s_room_for(unsigned connections) {
+    struct rlimit files;
+    if (getrlimit(RLIMIT_NOFILE, &files) != 0) return connections;
+    rlim_t wanted = (rlim_t) connections + HTTP_OTHER_FILES;
+    if (files.rlim_cur < wanted) {
+        files.rlim_cur = files.rlim_max < wanted ? files.rlim_max : wanted;
+        if (setrlimit(RLIMIT_NOFILE, &files) != 0) (void) getrlimit(RLIMIT_NOFILE, &files);
+    }
+    if (files.rlim_cur >= wanted) return connections;
+    rlim_t few = files.rlim_cur > 2 * HTTP_OTHER_FILES ? files.rlim_cur - HTTP_OTHER_FILES
+                                                       : files.rlim_cur / 2;
+    weft_diag(WEFT_DIAG_WARN, "http.connections", "wanted=%u most=%llu reason=\"open files\"",
+              connections, (unsigned long long) few);
+    return (unsigned) few;
+}
+
+static weft_err_t s_set_limits(http_server_t *self, const http_limits_t *limits) {
+    self->body_bytes_max = limits->body_bytes_max ? limits->body_bytes_max : HTTP_BODY_BYTES_MAX;
+    snprintf(self->body_refusal, sizeof self->body_refusal, "body is larger than %zu bytes",
+             self->body_bytes_max);
+    self->wake_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+    return self->wake_fd < 0 ? WEFT_E_IO : WEFT_OK;
 }
 
 weft_err_t http_server_new(http_server_t **out, const http_loop_t *loop, const char *listen_text,
                            const http_route_t *routes, size_t routes_count) {
+    const http_limits_t usual = {0};
+    return http_server_new_limits(out, loop, listen_text, routes, routes_count, &usual);
+}
+
+weft_err_t http_server_new_limits(http_server_t **out, const http_loop_t *loop,
+                                  const char *listen_text, const http_route_t *routes,
+                                  size_t routes_count, const http_limits_t *limits) {
     int fd = -1;
+    unsigned connections = limits->connections_max ? limits->connections_max : HTTP_CONNECTIONS_MAX;
     weft_err_t rc = WEFT_E_NOMEM;
     http_server_t *self = calloc(1, sizeof *self);
     if (!self) goto out;
     self->loop = *loop;
     self->routes = routes;
     self->routes_count = routes_count;
-    self->epoll_fd = -1;
+    self->epoll_fd = self->wake_fd = -1;
     self->timer_due_ms = -1;
+    if ((rc = s_set_limits(self, limits)) != WEFT_OK) goto out;
     if ((rc = s_listen(listen_text, &fd)) != WEFT_OK) goto out;
     rc = WEFT_E_IO;
     if (!s_address(fd, self->address, sizeof self->address)) goto out;
-    self->daemon = s_start(self, fd);
+    self->daemon = s_start(self, fd, s_room_for(connections));
     if (!self->daemon) goto out;
     fd = -1; /* handed over */
     if ((rc = s_join_loop(self)) != WEFT_OK) goto out;
@@ -261,6 +337,11 @@ out:
     if (fd >= 0) close(fd);
     http_server_destroy(&self);
     return rc;
+}
+
+void http_server_on_turn(http_server_t *self, http_turn_fn fn, void *arg) {
+    self->turn = fn;
+    self->turn_arg = arg;
 }
 
 void http_server_one_origin(http_server_t *self) {
@@ -286,6 +367,9 @@ void http_server_stop(http_server_t *self) {
     if (!self || self->stopping) return;
     self->stopping = true;
     if (self->epoll_fd >= 0) self->loop.fd_end(self->loop.loop, self->epoll_fd);
+    if (self->wake_fd >= 0) self->loop.fd_end(self->loop.loop, self->wake_fd);
+    if (self->beat_ms) self->loop.timer_end(self->loop.loop, self->beat_id);
+    self->beat_ms = 0;
     if (self->timer_due_ms >= 0) self->loop.timer_end(self->loop.loop, self->timer_id);
     self->timer_due_ms = -1;
     if (!self->daemon) return;
@@ -293,6 +377,7 @@ void http_server_stop(http_server_t *self) {
     int fd = MHD_quiesce_daemon(self->daemon);
     if (fd >= 0) close(fd);
     while (self->held) http_request_cancel(self->held);
+    http_streams_stop(self);
     s_drain(self);
 }
 
@@ -307,6 +392,7 @@ void http_server_destroy(http_server_t **self_p) {
     if (!self) return;
     http_server_stop(self);
     if (self->daemon) MHD_stop_daemon(self->daemon);
+    if (self->wake_fd >= 0) close(self->wake_fd);
     free(self);
     *self_p = NULL;
 }

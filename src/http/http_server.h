@@ -30,6 +30,19 @@ typedef struct http_request http_request_t;
  * Returns WEFT_OK, WEFT_E_USAGE (listen), WEFT_E_IO, WEFT_E_NOMEM; the cause is in the diag. */
 weft_err_t http_server_new(http_server_t **out, const http_loop_t *loop, const char *listen,
                            const http_route_t *routes, size_t routes_count);
+/* The same with limits of its own. The soft limit of open files is raised for the connections; where the
+ * hard one does not allow it there are fewer, and a line in the diag. */
+typedef struct {
+    size_t body_bytes_max;    /* 0: HTTP_BODY_BYTES_MAX */
+    unsigned connections_max; /* 0: HTTP_CONNECTIONS_MAX */
+} http_limits_t;
+weft_err_t http_server_new_limits(http_server_t **out, const http_loop_t *loop, const char *listen,
+                                  const http_route_t *routes, size_t routes_count,
+                                  const http_limits_t *limits);
+/* Call fn whenever the requests that had arrived have gone to their handlers: what they have in common is
+ * done once for all of them. */
+typedef void (*http_turn_fn)(void *arg);
+void http_server_on_turn(http_server_t *self, http_turn_fn fn, void *arg);
 /* Answer pages of this server's own origin alone: without CORS headers, by which a browser lets the pages
  * of others ask, too. */
 void http_server_one_origin(http_server_t *self);

@@ -25,8 +25,15 @@ http_loop_t service_http_loop(weft_service_t *service) {
 
 weft_err_t service_http_new(http_server_t **out, weft_service_t *service, const char *listen,
                             const http_route_t *routes, size_t routes_count) {
+    const http_limits_t usual = {0};
+    return service_http_new_limits(out, service, listen, routes, routes_count, &usual);
+}
+
+weft_err_t service_http_new_limits(http_server_t **out, weft_service_t *service, const char *listen,
+                                   const http_route_t *routes, size_t routes_count,
+                                   const http_limits_t *limits) {
     const http_loop_t loop = service_http_loop(service);
-    weft_err_t rc = http_server_new(out, &loop, listen, routes, routes_count);
+    weft_err_t rc = http_server_new_limits(out, &loop, listen, routes, routes_count, limits);
     if (rc == WEFT_OK) rc = weft_service_announce(service, "http", http_server_address(*out));
     if (rc != WEFT_OK) http_server_destroy(out);
     return rc;
