@@ -113,6 +113,20 @@ typedef struct {
 #define WEFT_TRACEPARENT_BYTES 25u /* trace-id 16, parent-id 8, flags 1 (W3C Trace Context) */
 #define WEFT_TRACE_TEXT_BYTES 56u  /* the header "00-…-…-01" with its NUL */
 
+/* An event by where it came from: what whoever wrote hands to whoever reads, so that the write is seen
+ * (weft_service_wait). As text "ORIGIN:SEQUENCE": 32 lower-case hex digits, a colon, a number from 1. */
+typedef struct {
+    weft_uuid_t origin;
+    weft_sequence_t sequence;
+} weft_after_t;
+#define WEFT_AFTER_BYTES 54u /* its text with NUL at most */
+
+/* out: WEFT_AFTER_BYTES bytes. */
+WEFT_API void weft_after_text(char *out, const weft_after_t *after);
+/* text[0..size), nothing before or behind it. Dashes in the origin and upper case are taken, too.
+ * Returns WEFT_OK, WEFT_E_ARG (malformed, an origin of zeros, sequence 0 or beyond 2^63 - 1). */
+WEFT_API weft_err_t weft_after_parse(const char *text, size_t size, weft_after_t *out);
+
 /* An event as a reader gets it. Pointers stay valid as long as the batch or call it came in. */
 typedef struct {
     weft_position_t position;
@@ -187,6 +201,8 @@ WEFT_API weft_err_t weft_pub_wait(weft_pub_t *self, weft_sequence_t sequence, in
 WEFT_API weft_err_t weft_pub_flush(weft_pub_t *self, int timeout_ms);
 /* Highest sequence that is acknowledged; all below it are too. */
 WEFT_API weft_sequence_t weft_pub_acked(const weft_pub_t *self);
+/* Its origin: with a sequence from weft_pub_send it makes a weft_after_t. */
+WEFT_API weft_uuid_t weft_pub_origin(const weft_pub_t *self);
 /* A descriptor for poll, select or epoll that turns readable when weft_pub_step has work.
  * Owned by self. */
 WEFT_API int weft_pub_fd(const weft_pub_t *self);
@@ -372,6 +388,37 @@ typedef struct {
     weft_err_t publisher;     /* WEFT_OK, or why the publisher stopped */
 } weft_service_info_t;
 WEFT_API void weft_service_info(weft_service_t *self, weft_service_info_t *info);
+
+/* Read your writes. What this service emitted last and committed: the token that a write's answer
+ * carries. sequence 0: it has never emitted anything. */
+WEFT_API void weft_service_written(const weft_service_t *self, weft_after_t *out);
+
+/* How a wait ended. */
+typedef struct {
+    weft_err_t
+        rc; /* WEFT_OK: all up to the event is applied. WEFT_E_TIMEOUT: behind. WEFT_E_NOT_FOUND: the
+                      log does not hold the event yet. WEFT_E_UNREACHABLE: the bus did not say where the event
+                      lies. Else the code that stopped the reading end for good, as of weft_sub_recv. */
+    weft_position_t target;  /* what was waited for; 0: not known, or nothing to wait for */
+    weft_position_t applied; /* the service has applied all up to here */
+    uint64_t parked; /* of the events up to there, those set aside: their effects are missing */
+} weft_waited_t;
+typedef void (*weft_waited_fn)(const weft_waited_t *waited, void *arg);
+#define WEFT_WAITS_MAX 4096u
+
+/* Call fn once this service has applied all up to an event, whether it subscribes to its type or not,
+ * or when timeout_ms are over. What this service wrote itself it has applied. The bus knows the last
+ * event of an origin alone: where an earlier one was not seen here, that last one is waited for.
+ * after    NULL: all that the log holds at the time of this call.
+ * fn       is called once, on the service's thread: before this returns if the answer is known already
+ *          (id is 0 then), else from weft_service_run; never after that has returned.
+ * id       out: for weft_service_wait_end. May be NULL.
+ * Returns  WEFT_OK, WEFT_E_FULL (WEFT_WAITS_MAX wait), WEFT_E_NOMEM; then fn is not called. Never blocks. */
+WEFT_API weft_err_t weft_service_wait(weft_service_t *self, const weft_after_t *after,
+                                      unsigned timeout_ms, weft_waited_fn fn, void *arg,
+                                      uint64_t *id);
+/* Forget a wait; fn is not called. Unknown ids are passed over. */
+WEFT_API void weft_service_wait_end(weft_service_t *self, uint64_t id);
 
 /* Work off the parked events of a subject in order (NULL: of all subjects), each applied and deleted
  * in one transaction; a subject's first failure ends its turn. done out: rows worked off. May be NULL.

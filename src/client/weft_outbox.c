@@ -241,6 +241,11 @@ void weft_outbox_report(weft_outbox_t *self, const weft_report_t *report) {
     weft_relay_report(self->relay, report);
 }
 
+bool weft_outbox_ask(weft_outbox_t *self, const weft_uuid_t *origin, weft_relay_told_fn fn,
+                     void *arg, uint64_t *id) {
+    return weft_relay_ask(self->relay, origin, fn, arg, id);
+}
+
 int weft_outbox_fd(const weft_outbox_t *self) {
     return weft_relay_fd(self->relay);
 }
@@ -407,6 +412,10 @@ uint64_t weft_outbox_depth(const weft_outbox_t *self) {
 
 const weft_uuid_t *weft_outbox_origin(const weft_outbox_t *self) {
     return &self->origin;
+}
+
+uint64_t weft_outbox_highest(const weft_outbox_t *self) {
+    return self->highest;
 }
 
 weft_err_t weft_outbox_stopped(const weft_outbox_t *self) {

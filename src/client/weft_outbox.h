@@ -30,6 +30,9 @@ weft_err_t weft_outbox_committed(weft_outbox_t *self);
 /* Carry on with sending and acknowledgements. WEFT_OK, or why the relay stopped. */
 weft_err_t weft_outbox_step(weft_outbox_t *self);
 void weft_outbox_report(weft_outbox_t *self, const weft_report_t *report);
+/* As weft_relay_ask; fn gets the answer while weft_outbox_step or _committed runs. */
+bool weft_outbox_ask(weft_outbox_t *self, const weft_uuid_t *origin, weft_relay_told_fn fn,
+                     void *arg, uint64_t *id);
 int weft_outbox_fd(const weft_outbox_t *self);
 void weft_outbox_wait(weft_outbox_t *self, int timeout_ms);
 bool weft_outbox_linked(const weft_outbox_t *self); /* the bus has been greeted */
@@ -43,6 +46,7 @@ weft_err_t weft_outbox_settle(weft_outbox_t *self, bool *more);
 weft_err_t weft_outbox_renew(weft_outbox_t *self, uint64_t *sent);
 uint64_t weft_outbox_depth(const weft_outbox_t *self); /* not acknowledged */
 const weft_uuid_t *weft_outbox_origin(const weft_outbox_t *self);
+uint64_t weft_outbox_highest(const weft_outbox_t *self); /* last sequence committed, 0: none */
 weft_err_t weft_outbox_stopped(const weft_outbox_t *self);
 
 #endif

@@ -167,6 +167,10 @@ weft_sequence_t weft_pub_acked(const weft_pub_t *self) {
     return (weft_sequence_t){weft_publisher_acked(weft_relay_publisher(self->relay))};
 }
 
+weft_uuid_t weft_pub_origin(const weft_pub_t *self) {
+    return self->origin;
+}
+
 int weft_pub_fd(const weft_pub_t *self) {
     return weft_relay_fd(self->relay);
 }

@@ -32,6 +32,9 @@ struct weft_relay {
     char group_type[WEFT_TYPE_BYTES_MAX + 1];
     size_t group_type_size;
     uint64_t group_first;
+    uint64_t asked; /* id of the question that weft_relay_ask put last; 0: it is answered */
+    weft_relay_told_fn asked_fn;
+    void *asked_arg;
     weft_err_t told; /* stop that was written to diag */
     bool held_back;  /* the bus accepts nothing, and that was written to diag */
 };
@@ -115,6 +118,18 @@ static void s_tell_accepting(weft_relay_t *self, const weft_welcome_t *welcome) 
                   self->link.endpoint);
 }
 
+/* The answer to weft_relay_ask? It is none of the publisher's business then. */
+static bool s_is_told(weft_relay_t *self, weft_command_t command, zmq_msg_t *body) {
+    weft_welcome_t welcome;
+    if (!self->asked || command != WEFT_COMMAND_WELCOME ||
+        weft_welcome_decode(zmq_msg_data(body), zmq_msg_size(body), &welcome) != WEFT_OK ||
+        welcome.id != self->asked)
+        return false;
+    self->asked = 0;
+    self->asked_fn(self->asked_arg, welcome.id, &welcome);
+    return true;
+}
+
 static void s_on_reply(weft_relay_t *self, weft_command_t command, zmq_msg_t *body) {
     int64_t now = weft_os_monotonic_ms();
     if (command == WEFT_COMMAND_WELCOME) {
@@ -147,7 +162,8 @@ static void s_read_control(weft_relay_t *self) {
     weft_command_t command;
     while (weft_net_readable(self->link.control) &&
            weft_link_recv(&self->link, frames, &count, &command) == WEFT_OK) {
-        if (command != WEFT_COMMAND_NONE) s_on_reply(self, command, &frames[1]);
+        if (command != WEFT_COMMAND_NONE && !s_is_told(self, command, &frames[1]))
+            s_on_reply(self, command, &frames[1]);
         weft_net_close_frames(frames, count, 3);
     }
 }
@@ -211,14 +227,18 @@ static bool s_send_event(weft_relay_t *self, uint64_t sequence, const weft_relay
     return weft_buf_ok(&self->group);
 }
 
-static void s_hello(weft_relay_t *self, uint64_t id) {
+static bool s_send_hello(weft_relay_t *self, uint64_t id, const weft_uuid_t *origin) {
     weft_hello_t hello = {.id = id,
                           .version = WEFT_PROTOCOL_VERSION,
                           .name = weft_text(self->name),
-                          .origin = self->origin};
+                          .origin = *origin};
     weft_buf_clear(&self->request);
     weft_hello_encode(&self->request, &hello);
-    bool sent = weft_link_send(&self->link, WEFT_COMMAND_HELLO, &self->request) == WEFT_OK;
+    return weft_link_send(&self->link, WEFT_COMMAND_HELLO, &self->request) == WEFT_OK;
+}
+
+static void s_hello(weft_relay_t *self, uint64_t id) {
+    bool sent = s_send_hello(self, id, &self->origin);
     weft_publisher_hello_sent(self->publisher, weft_os_monotonic_ms(), id, sent);
     WEFT_CRASH_POINT("relay.hello_sent");
 }
@@ -282,6 +302,16 @@ void weft_relay_report(weft_relay_t *self, const weft_report_t *report) {
     weft_report_encode(&self->request, report);
     (void) weft_link_send(&self->link, WEFT_COMMAND_REPORT,
                           &self->request); /* the next one tells as much */
+}
+
+bool weft_relay_ask(weft_relay_t *self, const weft_uuid_t *origin, weft_relay_told_fn fn, void *arg,
+                    uint64_t *id) {
+    *id = weft_link_request_id(&self->link);
+    bool sent = s_send_hello(self, *id, origin);
+    self->asked = sent ? *id : 0;
+    self->asked_fn = fn;
+    self->asked_arg = arg;
+    return sent;
 }
 
 int weft_relay_fd(const weft_relay_t *self) {

@@ -18,6 +18,9 @@ typedef struct {
 } weft_relay_event_t;
 typedef bool (*weft_relay_read_fn)(void *arg, uint64_t sequence, weft_relay_event_t *out);
 
+/* The answer to weft_relay_ask. */
+typedef void (*weft_relay_told_fn)(void *arg, uint64_t id, const weft_welcome_t *welcome);
+
 typedef struct {
     const char *bus;
     const char *name;
@@ -36,6 +39,11 @@ void weft_relay_destroy(weft_relay_t **self_p);
 
 void weft_relay_queued(weft_relay_t *self, uint64_t highest);
 void weft_relay_pruned(weft_relay_t *self, uint64_t oldest);
+/* Ask the bus about another origin (all zero: about its head alone); fn gets the answer while
+ * weft_relay_step runs, or never: then ask again. A new question takes the place of the one before.
+ * id out. False: nobody to ask. */
+bool weft_relay_ask(weft_relay_t *self, const weft_uuid_t *origin, weft_relay_told_fn fn, void *arg,
+                    uint64_t *id);
 /* Do what is due without blocking. WEFT_OK, or why it stopped. */
 weft_err_t weft_relay_step(weft_relay_t *self);
 /* Tell the bus how the owner is doing; lost if the bus is away. */

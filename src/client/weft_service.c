@@ -11,6 +11,7 @@
 #include "weft_refusal.h"
 #include "weft_service_store.h"
 #include "weft_sub_end.h"
+#include "weft_waits.h"
 
 #include <czmq.h>
 #include <errno.h>
@@ -22,8 +23,8 @@
 #define SLICE_MS 20    /* applying gives way to other descriptors after this long */
 #define SETTLE_MS 1000 /* acknowledgements are written down this often */
 #define REPORT_MS 1000
-#define REPORT_SOON_MS 100 /* after a batch was applied */
-#define LEAVE_MS 1000      /* a clean stop waits this long for acknowledgements under way */
+#define TICK_MS 100   /* also: how soon a position that has moved is reported */
+#define LEAVE_MS 1000 /* a clean stop waits this long for acknowledgements under way */
 
 typedef struct {
     weft_service_t *service;
@@ -42,6 +43,10 @@ struct weft_service {
     weft_outbox_t *outbox;
     weft_applier_t *applier;
     weft_sub_t *sub;
+    weft_batch_t batch; /* that the applier was given last */
+    weft_waits_t *waits;
+    int waits_timer; /* zloop's id; 0: none */
+    int64_t waits_due_ms;
     const char *bus, *data, *filter_from, *park_after, *on_error;
     const char *adopt_log, *new_origin; /* NULL: not said, or done */
     bool adopting;                      /* the next place is the user's, not the database's */
@@ -55,6 +60,7 @@ struct weft_service {
     int signal_fd;
     int again_timer; /* zloop's id; 0: none */
     int64_t report_at_ms;
+    uint64_t reported;      /* position */
     uint64_t told_catch_up; /* applied_catch_up at the last diag line */
     weft_buf_t announced;
     weft_watch_t **watches;
@@ -139,6 +145,9 @@ static bool s_name_ok(const char *name) {
            size;
 }
 
+static bool s_ask(void *arg, const weft_uuid_t *origin, uint64_t *id);
+static uint64_t s_parked(void *arg, uint64_t upto);
+
 static weft_err_t s_open(weft_service_t *self) {
     uint64_t park_after = 0;
     weft_on_error_t on_error = WEFT_ON_ERROR_PARK;
@@ -156,6 +165,11 @@ static weft_err_t s_open(weft_service_t *self) {
     if (rc == WEFT_OK)
         rc = weft_applier_new(&self->applier, &self->store, self->outbox, (unsigned) park_after,
                               on_error);
+    if (rc == WEFT_OK) {
+        self->waits = weft_waits_new(
+            &(weft_waits_config_t){.ask = s_ask, .parked = s_parked, .arg = self});
+        if (!self->waits) rc = WEFT_E_NOMEM;
+    }
     return rc;
 }
 
@@ -183,6 +197,7 @@ weft_err_t weft_service_new(weft_service_t **out, const char *name, int argc, ch
 void weft_service_destroy(weft_service_t **self_p) {
     weft_service_t *self = *self_p;
     if (!self) return;
+    weft_waits_destroy(&self->waits);
     weft_sub_destroy(&self->sub);
     weft_applier_destroy(&self->applier);
     weft_outbox_destroy(&self->outbox);
@@ -356,6 +371,107 @@ void weft_service_timer_end(weft_service_t *self, int id) {
     s_unwatch(self, true, id);
 }
 
+/* Have s_work called from the loop. */
+static void s_continue(weft_service_t *self) {
+    uint64_t one = 1;
+    ssize_t written = write(self->work_fd, &one, sizeof one);
+    (void) written; /* full means that it is readable already */
+}
+
+/* ---- waiting for an event of somebody else (weft_waits) */
+
+static uint64_t s_applied(const weft_service_t *self) {
+    weft_applier_info_t applier;
+    weft_applier_info(self->applier, &applier);
+    return weft_applier_busy(self->applier) ? applier.stored.value : weft_sub_passed(self->sub);
+}
+
+static weft_waits_view_t s_view(weft_service_t *self) {
+    size_t filters;
+    weft_sub_info_t sub = {0};
+    (void) weft_applier_filters(self->applier, &filters);
+    weft_waits_view_t view = {.applied = filters ? 0 : UINT64_MAX};
+    weft_service_written(self, &view.own);
+    if (!self->sub) return view;
+    weft_sub_info(self->sub, &sub);
+    view.head = sub.head.value;
+    view.stopped = sub.stopped;
+    if (!self->backfill) view.applied = s_applied(self); /* else a filter lacks older events */
+    return view;
+}
+
+/* The answer may come while somebody's transaction is sent: waits end on a turn of their own. */
+static void s_on_told(void *arg, uint64_t id, const weft_welcome_t *welcome) {
+    weft_service_t *self = arg;
+    weft_origin_state_t state = {0};
+    if (welcome->origin.size &&
+        weft_origin_state_decode(welcome->origin.data, welcome->origin.size, &state) != WEFT_OK)
+        return; /* as good as lost: it is asked again */
+    weft_waits_answer(self->waits, id, state.last, state.position, welcome->head);
+    s_continue(self);
+}
+
+static bool s_ask(void *arg, const weft_uuid_t *origin, uint64_t *id) {
+    weft_service_t *self = arg;
+    return weft_outbox_ask(self->outbox, origin, s_on_told, self, id);
+}
+
+static uint64_t s_parked(void *arg, uint64_t upto) {
+    weft_service_t *self = arg;
+    weft_applier_info_t applier;
+    uint64_t count = 0;
+    weft_applier_info(self->applier, &applier);
+    if (!applier.parked) return 0;
+    weft_err_t rc = weft_service_store_parked_upto(&self->store, (weft_position_t){upto}, &count);
+    return rc == WEFT_OK ? count : applier.parked;
+}
+
+static int s_on_waits(zloop_t *loop, int id, void *arg);
+
+/* A timer that comes too early finds nothing to do and is set again. */
+static void s_arm_waits(weft_service_t *self) {
+    int64_t due_ms = weft_waits_deadline(self->waits), now = weft_os_monotonic_ms();
+    if (due_ms == INT64_MAX || (self->waits_timer && self->waits_due_ms <= due_ms)) return;
+    if (self->waits_timer) zloop_timer_end(self->loop, self->waits_timer);
+    self->waits_due_ms = due_ms;
+    self->waits_timer = zloop_timer(self->loop, due_ms > now ? (size_t) (due_ms - now) : 1, 1,
+                                    s_on_waits, self);
+    if (self->waits_timer < 0) self->waits_timer = 0; /* without memory the next event will do */
+}
+
+static void s_waits(weft_service_t *self) {
+    weft_waits_view_t view = s_view(self);
+    if (!self->stopping) weft_waits_step(self->waits, weft_os_monotonic_ms(), &view);
+    s_arm_waits(self);
+}
+
+static int s_on_waits(zloop_t *loop, int id, void *arg) {
+    weft_service_t *self = arg;
+    (void) loop;
+    (void) id;
+    self->waits_timer = 0;
+    s_waits(self);
+    return s_goes_on(self);
+}
+
+weft_err_t weft_service_wait(weft_service_t *self, const weft_after_t *after, unsigned timeout_ms,
+                             weft_waited_fn fn, void *arg, uint64_t *id) {
+    weft_waits_view_t view = s_view(self);
+    weft_err_t rc = weft_waits_add(self->waits, weft_os_monotonic_ms(), &view, after, timeout_ms,
+                                   fn, arg, id);
+    s_arm_waits(self);
+    return rc;
+}
+
+void weft_service_wait_end(weft_service_t *self, uint64_t id) {
+    weft_waits_end(self->waits, id);
+}
+
+void weft_service_written(const weft_service_t *self, weft_after_t *out) {
+    *out = (weft_after_t){.origin = *weft_outbox_origin(self->outbox),
+                          .sequence = {weft_outbox_highest(self->outbox)}};
+}
+
 /* ---- applying */
 
 static int s_on_sub(zloop_t *loop, zmq_pollitem_t *item, void *arg);
@@ -369,12 +485,6 @@ static void s_poll_sub(weft_service_t *self, bool on) {
     else
         zloop_poller_end(self->loop, &item);
     self->sub_polled = on;
-}
-
-static void s_continue(weft_service_t *self) {
-    uint64_t one = 1;
-    ssize_t written = write(self->work_fd, &one, sizeof one);
-    (void) written; /* full means that it is readable already */
 }
 
 static int s_on_again(zloop_t *loop, int id, void *arg) {
@@ -408,7 +518,7 @@ static bool s_apply(weft_service_t *self) {
         weft_service_stop(self, rc);
         return false;
     }
-    if (self->report_at_ms > now + REPORT_SOON_MS) self->report_at_ms = now + REPORT_SOON_MS;
+    if (!backfill) weft_waits_applied(self->waits, self->batch.events, self->batch.count);
     if (self->after_apply) self->after_apply(self->after_apply_arg);
     if (!backfill) return true;
     weft_sub_info_t info;
@@ -469,6 +579,7 @@ static void s_work(weft_service_t *self) {
             s_refused(self, rc);
             return;
         }
+        self->batch = batch;
         weft_applier_begin(self->applier, &batch, self->backfill, self->limit);
         if (!s_apply(self)) return;
         if (weft_os_monotonic_ms() < end_ms) continue;
@@ -482,6 +593,7 @@ static int s_on_sub(zloop_t *loop, zmq_pollitem_t *item, void *arg) {
     (void) loop;
     (void) item;
     s_work(self);
+    s_waits(self);
     return s_goes_on(self);
 }
 
@@ -491,7 +603,8 @@ static int s_on_work(zloop_t *loop, zmq_pollitem_t *item, void *arg) {
     ssize_t got = read(item->fd, &count, sizeof count);
     (void) got;
     (void) loop;
-    s_work(self);
+    if (self->sub) s_work(self);
+    s_waits(self);
     return s_goes_on(self);
 }
 
@@ -622,6 +735,7 @@ static weft_err_t s_adopt(weft_service_t *self) {
     else
         (void) weft_options_number(self->adopt_log, 0, INT64_MAX, &config.resume.position.value);
     self->adopt_log = NULL; /* once: what is refused then stops the service */
+    weft_waits_forget(self->waits);
     self->adopting = true;
     self->backfill = NULL;
     s_poll_sub(self, false);
@@ -630,6 +744,13 @@ static weft_err_t s_adopt(weft_service_t *self) {
 }
 
 /* ---- upkeep */
+
+/* What reports call applied; an added filter that is behind is told by resume. */
+static uint64_t s_position(const weft_service_t *self) {
+    if (!self->sub) return 0;
+    return self->backfill && !weft_applier_busy(self->applier) ? self->limit.value
+                                                               : s_applied(self);
+}
 
 static void s_report(weft_service_t *self, int64_t now_ms) {
     static const uint8_t no_filters = 0x90; /* an empty array */
@@ -640,7 +761,7 @@ static void s_report(weft_service_t *self, int64_t now_ms) {
         .name = weft_text(self->name),
         .instance = *weft_outbox_origin(self->outbox),
         .software = weft_text(WEFT_VERSION_STRING),
-        .position = self->backfill ? self->limit.value : info.sub.position.value,
+        .position = s_position(self),
         .outbox = info.outbox,
         .parked = info.parked,
         .parked_oldest = info.parked_oldest_us,
@@ -653,10 +774,9 @@ static void s_report(weft_service_t *self, int64_t now_ms) {
         .filters = {.data = &no_filters, .size = 1},
     };
     weft_position_t resume = info.stored;
-    /* a batch in hand is not applied yet */
-    if (weft_applier_busy(self->applier)) report.position = info.stored.value;
     if (self->backfill && weft_service_store_resume(&self->store, &resume) != WEFT_OK)
         resume.value = 0;
+    self->reported = report.position;
     report.resume = resume.value < report.position ? resume.value : report.position;
     if (self->sub)
         weft_sub_report(self->sub, &report);
@@ -701,7 +821,7 @@ static int s_on_tick(zloop_t *loop, int id, void *arg) {
     weft_applier_tick(self->applier, now);
     s_check_origin(self);
     s_commands(self);
-    if (now >= self->report_at_ms) s_report(self, now);
+    if (now >= self->report_at_ms || s_position(self) != self->reported) s_report(self, now);
     return s_goes_on(self);
 }
 
@@ -737,7 +857,7 @@ static weft_err_t s_start(weft_service_t *self, const sigset_t *signals) {
     if (rc == WEFT_OK) rc = s_poll(self, self->work_fd, s_on_work);
     if (rc == WEFT_OK) rc = s_poll(self, weft_outbox_fd(self->outbox), s_on_outbox);
     if (rc != WEFT_OK) return rc;
-    zloop_timer(self->loop, REPORT_SOON_MS, 0, s_on_tick, self);
+    zloop_timer(self->loop, TICK_MS, 0, s_on_tick, self);
     zloop_timer(self->loop, SETTLE_MS, 1, s_on_settle, self);
     printf("ready service=%s database=%s bus=%s%.*s\n", self->name, self->store.path, self->bus,
            (int) self->announced.size, (const char *) self->announced.data);

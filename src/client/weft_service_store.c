@@ -401,6 +401,19 @@ weft_err_t weft_service_store_unpark(weft_service_store_t *self, const weft_park
     return weft_stmt_run(&self->unpark);
 }
 
+weft_err_t weft_service_store_parked_upto(weft_service_store_t *self, weft_position_t upto,
+                                          uint64_t *count) {
+    weft_stmt_t stmt;
+    weft_err_t rc = weft_stmt_prepare(
+        &stmt, self->db, "SELECT count(DISTINCT position) FROM weft_parked WHERE position <= ?");
+    if (rc != WEFT_OK) return rc;
+    weft_stmt_bind_bits(&stmt, 1, upto.value);
+    *count = weft_stmt_row(&stmt) ? weft_stmt_bits(&stmt, 0) : 0;
+    rc = weft_stmt_done(&stmt);
+    weft_stmt_free(&stmt);
+    return rc;
+}
+
 weft_err_t weft_service_store_subjects(weft_service_store_t *self, weft_subject_fn fn, void *arg) {
     weft_stmt_t stmt;
     weft_err_t rc = weft_stmt_prepare(

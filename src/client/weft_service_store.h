@@ -73,6 +73,9 @@ void weft_parked_free(weft_parked_t *self);
 weft_err_t weft_service_store_parked_failed(weft_service_store_t *self, const weft_parked_t *parked,
                                             const char *error);
 weft_err_t weft_service_store_unpark(weft_service_store_t *self, const weft_parked_t *parked);
+/* How many parked events lie at or below that position. */
+weft_err_t weft_service_store_parked_upto(weft_service_store_t *self, weft_position_t upto,
+                                          uint64_t *count);
 /* All subjects with parked events, "" among them if there are; fn is called for each. oldest_us: when
  * the first of them was parked. */
 typedef bool (*weft_subject_fn)(void *arg, const char *subject, uint64_t count, int64_t oldest_us);

@@ -307,6 +307,10 @@ void weft_sub_report(weft_sub_t *self, const weft_report_t *report) {
                           &self->request); /* the next one tells as much */
 }
 
+uint64_t weft_sub_passed(const weft_sub_t *self) {
+    return weft_subscriber_passed(self->subscriber);
+}
+
 bool weft_sub_began(const weft_sub_t *self, weft_resume_t *out) {
     return weft_subscriber_began(self->subscriber, out);
 }

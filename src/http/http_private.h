@@ -18,6 +18,8 @@ struct http_server {
     struct MHD_Daemon *daemon;
     const http_route_t *routes;
     size_t routes_count;
+    http_gate_fn gate; /* may be NULL */
+    void *gate_arg;
     int epoll_fd;
     int timer_id; /* valid while timer_due_ms >= 0 */
     int64_t timer_due_ms;

@@ -67,7 +67,7 @@ static void s_allow(http_request_t *self, const char *allow) {
     if (self->server->one_origin || strcmp(self->method, MHD_HTTP_METHOD_OPTIONS) != 0) return;
     http_answer_header(self, "Access-Control-Allow-Methods", allow);
     http_answer_header(self, "Access-Control-Allow-Headers",
-                       "Content-Type, Idempotency-Key, traceparent");
+                       "Content-Type, Idempotency-Key, Weft-After, Weft-Wait, traceparent");
     http_answer_header(self, "Access-Control-Max-Age", "86400");
 }
 
@@ -206,6 +206,13 @@ static void s_refuse_stopping(http_request_t *self) {
     http_answer_error(self, MHD_HTTP_SERVICE_UNAVAILABLE, "service is stopping", NULL);
 }
 
+static void s_handle(http_request_t *self) {
+    self->route->fn(self, self->route->arg);
+    if (self->status || self->held) return;
+    weft_diag(WEFT_DIAG_ERROR, "http.unanswered", "pattern=%s", self->route->pattern);
+    http_answer_error(self, MHD_HTTP_INTERNAL_SERVER_ERROR, "no answer", NULL);
+}
+
 void http_request_dispatch(http_request_t *self) {
     self->dispatched = true;
     if (self->server->stopping) {
@@ -217,11 +224,8 @@ void http_request_dispatch(http_request_t *self) {
         return;
     }
     if (self->route->body == HTTP_BODY_JSON && !s_parse(self)) return;
-    self->route->fn(self, self->route->arg);
-    if (!self->status && !self->held) {
-        weft_diag(WEFT_DIAG_ERROR, "http.unanswered", "pattern=%s", self->route->pattern);
-        http_answer_error(self, MHD_HTTP_INTERNAL_SERVER_ERROR, "no answer", NULL);
-    }
+    const http_server_t *server = self->server;
+    if (!server->gate || server->gate(self, server->gate_arg)) s_handle(self);
 }
 
 enum MHD_Result http_request_deliver(http_request_t *self) {
@@ -276,6 +280,26 @@ const char *http_request_header(const http_request_t *request, const char *name)
     return MHD_lookup_connection_value(request->connection, MHD_HEADER_KIND, name);
 }
 
+struct counted {
+    const char *name;
+    unsigned count;
+};
+
+static enum MHD_Result s_count(void *arg, enum MHD_ValueKind kind, const char *name,
+                               const char *value) {
+    struct counted *counted = arg;
+    (void) kind;
+    (void) value;
+    if (strcasecmp(name, counted->name) == 0) counted->count++;
+    return MHD_YES;
+}
+
+unsigned http_request_header_count(const http_request_t *request, const char *name) {
+    struct counted counted = {.name = name};
+    MHD_get_connection_values(request->connection, MHD_HEADER_KIND, s_count, &counted);
+    return counted.count;
+}
+
 json_t *http_request_json(const http_request_t *request) {
     return request->json;
 }
@@ -298,6 +322,11 @@ void http_request_hold(http_request_t *request, http_cancel_fn cancel, void *arg
     request->cancel_arg = arg;
     request->next_held = request->server->held;
     request->server->held = request;
+}
+
+void http_request_go_on(http_request_t *request) {
+    s_unlink_held(request);
+    s_handle(request);
 }
 
 void http_request_cancel(http_request_t *self) {
@@ -344,7 +373,8 @@ bool http_request_add_headers(http_request_t *self, struct MHD_Response *respons
     static const char *const usual[][2] = {
         {"Access-Control-Allow-Origin", "*"},
         {"Access-Control-Expose-Headers",
-         "Idempotency-Replayed, Link, Location, Retry-After, Weft-View, traceparent"},
+         "Idempotency-Replayed, Link, Location, Retry-After, Weft-After, Weft-Parked, Weft-View, "
+         "traceparent"},
         {"Cache-Control", "no-store"},
         {"X-Content-Type-Options", "nosniff"},
         {"Content-Type", "application/json; charset=utf-8"},

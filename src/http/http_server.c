@@ -381,6 +381,11 @@ void http_server_stop(http_server_t *self) {
     s_drain(self);
 }
 
+void http_server_gate(http_server_t *self, http_gate_fn fn, void *arg) {
+    self->gate = fn;
+    self->gate_arg = arg;
+}
+
 size_t http_server_held(const http_server_t *self) {
     size_t count = 0;
     for (const http_request_t *at = self->held; at; at = at->next_held) count++;

@@ -51,6 +51,11 @@ const char *http_server_address(const http_server_t *self);
 /* Accept nothing more, refuse with 503 what has not been answered, and send what has, for at most
  * HTTP_LEAVE_MS. Call after the loop has run, while it is still there. */
 void http_server_stop(http_server_t *self);
+/* Whether a request goes on to its route's handler. False: it was answered, or is held and may be handed
+ * over later by http_request_go_on. */
+typedef bool (*http_gate_fn)(http_request_t *request, void *arg);
+/* Every request that has a route passes fn first. Once, before the first request. */
+void http_server_gate(http_server_t *self, http_gate_fn fn, void *arg);
 /* Requests that are held now. */
 size_t http_server_held(const http_server_t *self);
 /* NULL-safe, clears *self_p. Stops first if that was not done. */
@@ -64,8 +69,10 @@ const char *http_request_param(const http_request_t *request, const char *name);
 const char *http_request_query_text(const http_request_t *request); /* as sent, "" if none */
 http_query_t http_request_query(const http_request_t *request, const char *name, char *value,
                                 size_t value_size);
-/* NULL if it was not sent. */
+/* NULL if it was not sent; of several the first. */
 const char *http_request_header(const http_request_t *request, const char *name);
+/* How often it was sent. */
+unsigned http_request_header_count(const http_request_t *request, const char *name);
 /* The body as an object; NULL on a route without HTTP_BODY_JSON. */
 json_t *http_request_json(const http_request_t *request);
 const void *http_request_body(const http_request_t *request, size_t *size);
@@ -78,6 +85,8 @@ const uint8_t *http_request_trace(const http_request_t *request);
  * the request, which is answered with 503. */
 typedef void (*http_cancel_fn)(http_request_t *request, void *arg);
 void http_request_hold(http_request_t *request, http_cancel_fn cancel, void *arg);
+/* A request that a gate holds: now to its handler. */
+void http_request_go_on(http_request_t *request);
 /* Name a request, and ask whether another one with its name is held. mark is copied. */
 weft_err_t http_request_mark(http_request_t *request, const char *mark);
 bool http_request_mark_held(const http_request_t *request);

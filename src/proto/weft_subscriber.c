@@ -567,6 +567,10 @@ bool weft_subscriber_began(const weft_subscriber_t *self, weft_resume_t *out) {
     return true;
 }
 
+uint64_t weft_subscriber_passed(const weft_subscriber_t *self) {
+    return self->filling.count ? self->handed_position : self->position;
+}
+
 size_t weft_subscriber_ready(const weft_subscriber_t *self) {
     return self->filling.count;
 }

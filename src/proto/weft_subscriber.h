@@ -62,6 +62,8 @@ void weft_subscriber_stop(weft_subscriber_t *self, weft_err_t why);
 /* Hand out what is ready: events in order, with the place after them. False: nothing is ready and
  * the position has not moved. Memory: *batch is valid until the next call of this function. */
 bool weft_subscriber_take(weft_subscriber_t *self, weft_batch_t *batch);
+/* All that matches up to here has been handed out by weft_subscriber_take. */
+uint64_t weft_subscriber_passed(const weft_subscriber_t *self);
 size_t weft_subscriber_ready(const weft_subscriber_t *self); /* events */
 
 /* When next may have something new without an input; INT64_MAX: never. */

@@ -24,6 +24,7 @@ USES = {
     "status": "status",
     "services": "services",
     "lag": "lag",
+    "wait": "wait blog-query",
     "dead ls": "dead ls blog-query",
     "dead show": "dead show blog-query {parked}",
     "dead retry": "dead retry blog-query --subject none",

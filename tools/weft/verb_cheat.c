@@ -31,6 +31,7 @@ static const weft_example_t s_examples[] = {
     {"is the bus up?", "weft status", false},
     {"who is behind?", "weft services", false},
     {"a probe for monitoring", "weft lag --warn 1000 --crit 60s", false},
+    {"has a service applied all that is in the log now?", "weft wait blog-query", false},
     {"what has a service set aside, and why?", "weft dead ls blog-query", false},
     {"after the mend", "weft dead retry blog-query", false},
     {"what has not reached the bus?", "weft outbox ls blog-posts", false},

@@ -143,11 +143,20 @@ static weft_err_t s_get_welcome(const void *bytes, size_t size, void *out, uint6
     return rc;
 }
 
-weft_err_t weft_ask_welcome(weft_ask_t *self, int timeout_ms, weft_welcome_t *out) {
+weft_err_t weft_ask_origin(weft_ask_t *self, int timeout_ms, const weft_uuid_t *origin,
+                           weft_welcome_t *welcome, weft_origin_state_t *out) {
     static const weft_ask_kind_t kind = {WEFT_COMMAND_HELLO, s_put_hello, WEFT_COMMAND_WELCOME,
                                          s_get_welcome};
     weft_hello_t hello = {.version = WEFT_PROTOCOL_VERSION, .name = weft_text("weft")};
-    return s_ask(self, &kind, timeout_ms, &hello, out);
+    if (origin) hello.origin = *origin;
+    weft_err_t rc = s_ask(self, &kind, timeout_ms, &hello, welcome);
+    if (rc != WEFT_OK || !origin) return rc;
+    rc = weft_origin_state_decode(welcome->origin.data, welcome->origin.size, out);
+    return rc == WEFT_OK ? rc : s_fail_text(self, rc, weft_err_text(rc));
+}
+
+weft_err_t weft_ask_welcome(weft_ask_t *self, int timeout_ms, weft_welcome_t *out) {
+    return weft_ask_origin(self, timeout_ms, NULL, out, NULL);
 }
 
 static void s_put_status(weft_buf_t *w, void *body, uint64_t id) {

@@ -30,6 +30,9 @@ void weft_ask_close(weft_ask_t *self);
 const char *weft_ask_reason(const weft_ask_t *self);
 
 weft_err_t weft_ask_welcome(weft_ask_t *self, int timeout_ms, weft_welcome_t *out);
+/* The same with what the bus knows of an origin (NULL: nothing is asked); zero if it knows nothing. */
+weft_err_t weft_ask_origin(weft_ask_t *self, int timeout_ms, const weft_uuid_t *origin,
+                           weft_welcome_t *welcome, weft_origin_state_t *out);
 weft_err_t weft_ask_state(weft_ask_t *self, int timeout_ms, weft_state_t *out);
 
 weft_err_t weft_ask_trim(weft_ask_t *self, int timeout_ms, const weft_trim_t *trim,

@@ -199,19 +199,30 @@ static weft_err_t s_lag_seconds(weft_ask_t *ask, const weft_args_t *args, json_t
     return rc == WEFT_E_UNREACHABLE || rc == WEFT_E_INTERRUPTED ? rc : WEFT_OK;
 }
 
+/* state  out: numbers alone may be read. */
+static weft_err_t s_reports(weft_ask_t *ask, const weft_args_t *args, weft_state_t *state,
+                            json_t **out) {
+    weft_err_t rc = weft_ask_state(ask, args->timeout_ms, state);
+    if (rc != WEFT_OK) return weft_ask_failed(ask, args, rc);
+    *out = s_state(state, args->bus);
+    if (!*out) return weft_say(args->verb, WEFT_E_PROTO, "the bus' answer cannot be read");
+    s_drop_stale(json_object_get(*out, "services"));
+    return WEFT_OK;
+}
+
+weft_err_t weft_state_reports(weft_ask_t *ask, const weft_args_t *args, json_t **out) {
+    weft_state_t state;
+    return s_reports(ask, args, &state, out);
+}
+
 weft_err_t weft_state_ask(weft_ask_t *ask, const weft_args_t *args, json_t **out) {
     weft_state_t state;
-    weft_err_t rc = weft_ask_state(ask, args->timeout_ms, &state);
-    if (rc != WEFT_OK) return weft_ask_failed(ask, args, rc);
-    int64_t at_us = state.at;
-    uint64_t first = state.first;
-    *out = s_state(&state, args->bus);
-    if (!*out) return weft_say(args->verb, WEFT_E_PROTO, "the bus' answer cannot be read");
+    weft_err_t rc = s_reports(ask, args, &state, out);
+    if (rc != WEFT_OK) return rc;
     json_t *services = json_object_get(*out, "services"), *service;
     size_t i;
-    s_drop_stale(services);
     json_array_foreach(services, i, service) {
-        rc = s_lag_seconds(ask, args, service, first, at_us);
+        rc = s_lag_seconds(ask, args, service, state.first, state.at);
         if (rc == WEFT_OK) continue;
         json_decref(*out);
         *out = NULL;

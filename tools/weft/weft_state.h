@@ -13,7 +13,9 @@
  * been in the log. out: the caller's. A failure has been told. */
 weft_err_t weft_state_ask(weft_ask_t *ask, const weft_args_t *args, json_t **out);
 
-/* The same with a connection of its own. */
+/* The same without lagSeconds, which costs a question for each service that lags. */
+weft_err_t weft_state_reports(weft_ask_t *ask, const weft_args_t *args, json_t **out);
+/* The first with a connection of its own. */
 weft_err_t weft_state_get(const weft_args_t *args, json_t **out);
 /* Does a service consume events of that type? */
 bool weft_state_wants(const json_t *service, const char *type);

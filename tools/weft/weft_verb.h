@@ -37,6 +37,7 @@ void weft_verb_exit(int status);
     X(status)         \
     X(services)       \
     X(lag)            \
+    X(wait)           \
     X(dead)           \
     X(outbox)         \
     X(check)          \

@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include <service_after.h>
 #include <service_health.h>
 #include <service_http.h>
 
@@ -56,12 +57,12 @@ static weft_err_t s_start(blog_app_t *app) {
     weft_err_t rc = weft_service_schema(app->service, config->schema, config->schema_count);
     app->db = weft_service_db(app->service);
     if (rc == WEFT_OK && config->idempotency) rc = blog_idem_new(&app->idem, app->service);
-    if (rc == WEFT_OK)
-        rc = config->start ? config->start(app) : service_health_watch(app->service);
+    if (rc == WEFT_OK) rc = config->start ? config->start(app) : service_health_watch(app->service);
     if (rc == WEFT_OK && config->after_apply)
         rc = weft_service_after_apply(app->service, s_after_apply, app);
     if (rc == WEFT_OK)
         rc = service_http_new(&app->http, app->service, app->listen, app->routes, s_routes(app));
+    if (rc == WEFT_OK) service_after_gate(app->http, app->service);
     if (rc == WEFT_OK && config->serving) config->serving(app);
     return rc;
 }

@@ -7,6 +7,8 @@
 #include <string.h>
 #include <time.h>
 
+#include <service_after.h>
+
 #include "blog_db.h"
 
 #define KEY_BYTES_MAX 255u
@@ -118,7 +120,7 @@ static bool s_key_ok(const char *key) {
 }
 
 /* A row of FIND is at hand: answer from it. */
-static void s_replay(http_request_t *request, blog_query_t *query) {
+static void s_replay(const blog_idem_t *self, http_request_t *request, blog_query_t *query) {
     size_t size;
     int64_t hash = s_hash(request, &size);
     if (blog_column_int(query, 0) != hash || blog_column_int(query, 1) != (int64_t) size) {
@@ -128,6 +130,7 @@ static void s_replay(http_request_t *request, blog_query_t *query) {
     }
     const char *location = blog_column_text(query, 3);
     http_answer_header(request, "Idempotency-Replayed", "true");
+    service_after_answer(request, self->service); /* that event, or a later one */
     if (*location) http_answer_header(request, "Location", location);
     http_answer_text(request, (unsigned) blog_column_int(query, 2),
                      strdup(blog_column_text(query, 4)));
@@ -141,7 +144,7 @@ static bool s_find(blog_idem_t *self, http_request_t *request, const char *scope
     weft_err_t rc = blog_step(&query);
     if (rc == WEFT_E_NOT_FOUND) return true;
     if (rc == WEFT_OK)
-        s_replay(request, &query);
+        s_replay(self, request, &query);
     else
         http_answer_error(request, 500, "database could not be read", NULL);
     blog_end(&query);

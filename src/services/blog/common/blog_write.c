@@ -2,6 +2,7 @@
 #include "blog_write.h"
 
 #include <http_field.h>
+#include <service_after.h>
 #include <service_http.h>
 #include <stdlib.h>
 
@@ -38,6 +39,7 @@ void blog_write(blog_write_t *write, weft_transaction_fn fn) {
     } else if (rc != WEFT_OK) {
         blog_answer_failure(request, rc);
     } else {
+        service_after_answer(request, write->app->service);
         if (*write->location) http_answer_header(request, "Location", write->location);
         if (write->answer)
             http_answer_text(request, write->status, write->answer);

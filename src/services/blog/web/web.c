@@ -24,6 +24,8 @@ static weft_err_t s_start(blog_app_t *app) {
 
 static void s_serving(blog_app_t *app) {
     http_server_one_origin(app->http);
+    http_server_gate(app->http, NULL,
+                     NULL); /* what Weft-After names the services behind it wait for */
 }
 
 static void s_stop(blog_app_t *app) {

@@ -8,9 +8,11 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <after_header.h>
+
 #define PREFIX "/api"
 #define CONNECT_MS 2000u
-#define ANSWER_MS 10000u /* beyond the longest time that a service holds a request */
+#define ANSWER_MS 10000u /* beyond the longest time that a service holds a write */
 #define ANSWER_BYTES_MAX (8u << 20)
 #define URL_BYTES_MAX 8192u
 
@@ -110,6 +112,16 @@ static size_t s_headers(const http_request_t *request, char *lines[REQUEST_HEADE
     return count;
 }
 
+/* A read may be held longer than anything else: as long as its sender wants. */
+static unsigned s_answer_ms(const http_request_t *request) {
+    const char *reason;
+    unsigned wait_ms = 0;
+    if (http_request_header(request, AFTER_HEADER))
+        (void) after_header_wait(http_request_header(request, AFTER_WAIT_HEADER), &wait_ms,
+                                 &reason); /* malformed: the service refuses it */
+    return ANSWER_MS + wait_ms;
+}
+
 static weft_err_t s_call(web_t *web, forward_t *self) {
     http_request_t *request = self->request;
     char url[URL_BYTES_MAX], *lines[REQUEST_HEADERS];
@@ -120,7 +132,7 @@ static weft_err_t s_call(web_t *web, forward_t *self) {
     http_call_config_t config = {.method = http_request_method(request),
                                  .url = url,
                                  .connect_ms = CONNECT_MS,
-                                 .timeout_ms = ANSWER_MS,
+                                 .timeout_ms = s_answer_ms(request),
                                  .answer_max = ANSWER_BYTES_MAX,
                                  .on_done = s_on_done,
                                  .arg = self};
