@@ -9,6 +9,7 @@
 #include "weft_control_server.h"
 #include "weft_crash.h"
 #include "weft_fanout.h"
+#include "weft_indexer.h"
 #include "weft_ingest.h"
 #include "weft_limits.h"
 #include "weft_os.h"
@@ -34,6 +35,7 @@ struct weft_bus {
     weft_sequencer_t *sequencer;
     weft_ingest_t *ingest;
     weft_fanout_t *fanout;
+    weft_indexer_t *indexer;
     weft_control_server_t *control;
     weft_bus_stats_t stats;
     weft_trimmer_t trimmer;
@@ -71,6 +73,13 @@ static weft_err_t s_open_core(weft_bus_t *self) {
                            weft_store_log(self->store), &self->stats);
 }
 
+static weft_err_t s_open_indexer(weft_bus_t *self) {
+    weft_indexer_config_t config = {.store_path = weft_store_path(self->store),
+                                    .log = *weft_store_log(self->store),
+                                    .stats = &self->stats};
+    return weft_indexer_new(&self->indexer, &config);
+}
+
 static weft_err_t s_open_control(weft_bus_t *self, const weft_bus_config_t *given) {
     weft_control_config_t config = {.context = self->context,
                                     .router = self->sockets.control,
@@ -82,6 +91,7 @@ static weft_err_t s_open_control(weft_bus_t *self, const weft_bus_config_t *give
                                     .fanout = weft_bus_fanout(self),
                                     .ingest = weft_bus_ingest(self),
                                     .stats = &self->stats,
+                                    .indexer = self->indexer,
                                     .keep = given->keep,
                                     .lately_us = given->lately_us};
     self->sockets.control = NULL; /* handed over */
@@ -108,6 +118,7 @@ weft_err_t weft_bus_new(weft_bus_t **out, const weft_bus_config_t *config, char 
                                weft_gate_cap(config->connections), reason, reason_size);
     if (rc != WEFT_OK) goto out;
     rc = s_open_core(self);
+    if (rc == WEFT_OK) rc = s_open_indexer(self);
     if (rc == WEFT_OK) rc = s_open_control(self, config);
     if (rc != WEFT_OK) {
         snprintf(reason, reason_size, "cannot start on store %s: %s", config->store,
@@ -131,6 +142,7 @@ void weft_bus_destroy(weft_bus_t **self_p) {
                               sizeof linger); /* best effort */
     weft_control_server_destroy(
         &self->control); /* before the store: who closes it last tidies the WAL */
+    weft_indexer_destroy(&self->indexer);
     weft_bus_sockets_close(&self->sockets);
     weft_ingest_destroy(&self->ingest);
     weft_fanout_destroy(&self->fanout);

@@ -1,5 +1,5 @@
-/* weft_bus_stats: what the two threads of the bus know of each other. Atomics only; the bus thread
- * writes, the control thread reads. */
+/* weft_bus_stats: what the threads of the bus know of each other. Atomics only; the bus thread writes
+ * (indexed: that of the index), the control thread reads. */
 #ifndef WEFT_BUS_STATS_H
 #define WEFT_BUS_STATS_H
 
@@ -20,7 +20,8 @@
     X(refusals_lost, "refusals that the control thread was not told of")                 \
     X(connections, "connections that are open now, of all three sockets")                \
     X(connections_refused, "connections shut down: beyond the cap of a socket")          \
-    X(topics_cut, "connections shut down: too many topics")
+    X(topics_cut, "connections shut down: too many topics")                              \
+    X(indexed, "position up to which the index of causes knows the log")
 
 typedef struct {
 #define X(name, help) atomic_uint_least64_t name;

@@ -27,6 +27,8 @@
     X(fetch, "FETCH requests")                                           \
     X(status, "STATUS requests")                                         \
     X(report, "REPORT messages")                                         \
+    X(effects, "EFFECTS requests")                                       \
+    X(trace, "TRACE requests")                                           \
     X(trim, "TRIM requests")                                             \
     X(pages, "PAGE replies")                                             \
     X(events_served, "events in them")                                   \
@@ -56,6 +58,7 @@ struct weft_control_server {
     weft_control_counters_t counters;
     weft_buf_t body, page, raw;
     weft_text_t filters[WEFT_FILTERS_MAX];
+    uint64_t causes[WEFT_CAUSES_MAX], found[WEFT_FOUND_MAX];
     zmq_msg_t frames[FRAMES]; /* the request in hand */
 };
 
@@ -385,6 +388,67 @@ static void s_trim(weft_control_server_t *self, const void *body, size_t size) {
     s_reply(self, WEFT_COMMAND_TRIMMED, false);
 }
 
+/* ---- EFFECTS and TRACE */
+
+static void s_found(weft_control_server_t *self, uint64_t id, size_t count, uint64_t indexed) {
+    weft_log_head_t head;
+    weft_err_t rc = weft_log_reader_begin(self->reader, &head);
+    weft_log_reader_end(self->reader);
+    if (rc != WEFT_OK) {
+        s_refuse(self, id, rc);
+        return;
+    }
+    weft_buf_clear(&self->raw);
+    weft_positions_encode(&self->raw, self->found, count);
+    weft_found_t reply = {
+        .id = id,
+        .boot = self->config.boot,
+        .log = self->config.log,
+        .first = head.anchor,
+        .head = head.position,
+        .indexed = indexed > head.anchor ? indexed : head.anchor, /* nothing is kept below */
+        .positions = {.data = self->raw.data, .size = self->raw.size},
+        .more = count == WEFT_FOUND_MAX,
+    };
+    weft_buf_clear(&self->body);
+    weft_found_encode(&self->body, &reply);
+    if (!weft_buf_ok(&self->raw)) self->body.failed = true;
+    s_reply(self, WEFT_COMMAND_FOUND, false);
+}
+
+static void s_effects(weft_control_server_t *self, const void *body, size_t size) {
+    weft_effects_t ask;
+    uint64_t indexed;
+    size_t causes = 0, count;
+    self->counters.effects++;
+    weft_err_t rc = weft_effects_decode(body, size, &ask);
+    if (rc == WEFT_OK)
+        rc = weft_positions_decode(ask.causes, self->causes, WEFT_CAUSES_MAX, &causes);
+    if (rc == WEFT_OK && causes == 0) rc = WEFT_E_BAD_FIELD;
+    if (rc != WEFT_OK) {
+        s_bad_request(self, rc, body, size, NULL);
+        return;
+    }
+    weft_indexer_effects(self->config.indexer, self->causes, causes, ask.after, self->found,
+                         WEFT_FOUND_MAX, &count, &indexed);
+    s_found(self, ask.id, count, indexed);
+}
+
+static void s_trace(weft_control_server_t *self, const void *body, size_t size) {
+    weft_trace_t ask;
+    uint64_t indexed;
+    size_t count;
+    self->counters.trace++;
+    weft_err_t rc = weft_trace_decode(body, size, &ask);
+    if (rc != WEFT_OK) {
+        s_bad_request(self, rc, body, size, NULL);
+        return;
+    }
+    weft_indexer_trace(self->config.indexer, &ask.trace, ask.after, self->found, WEFT_FOUND_MAX,
+                       &count, &indexed);
+    s_found(self, ask.id, count, indexed);
+}
+
 static bool s_order(void *arg, const weft_order_t *order) {
     weft_control_server_t *self = arg;
     return zmq_send(self->pipe_control, order, sizeof *order, ZMQ_DONTWAIT) >= 0;
@@ -416,6 +480,8 @@ static void s_serve(weft_control_server_t *self, unsigned count) {
     case WEFT_COMMAND_STATUS: s_status(self, body, size); break;
     case WEFT_COMMAND_REPORT: s_report(self, body, size); break;
     case WEFT_COMMAND_TRIM: s_trim(self, body, size); break;
+    case WEFT_COMMAND_EFFECTS: s_effects(self, body, size); break;
+    case WEFT_COMMAND_TRACE: s_trace(self, body, size); break;
     default: s_bad_request(self, WEFT_E_BAD_COMMAND, body, size, NULL); break;
     }
 }

@@ -9,6 +9,7 @@
 
 #include "weft.h"
 #include "weft_bus_stats.h"
+#include "weft_indexer.h"
 #include "weft_refusals.h"
 #include "weft_retention.h"
 #include "weft_turnstile.h"
@@ -30,6 +31,7 @@ typedef struct {
     int64_t started_us;
     const char *fanout, *ingest; /* endpoints, copied */
     const weft_bus_stats_t *stats;
+    weft_indexer_t *indexer; /* not owned */
     weft_keep_t keep;
     uint64_t lately_us;
 } weft_control_config_t;

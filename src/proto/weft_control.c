@@ -80,6 +80,18 @@ static const weft_field_t s_trimmed[] = {F(id, U64),      F(first, U64),        
                                          F(holder, TEXT), F(holder_resume, U64)};
 #undef T
 
+#define T weft_effects_t
+static const weft_field_t s_effects[] = {F(id, U64), F(causes, RAW), F(after, U64)};
+#undef T
+#define T weft_trace_t
+static const weft_field_t s_trace[] = {F(id, U64), F(trace, UUID), F(after, U64)};
+#undef T
+#define T weft_found_t
+static const weft_field_t s_found[] = {F(id, U64),        F(boot, U64), F(log, UUID),
+                                       F(first, U64),     F(head, U64), F(indexed, U64),
+                                       F(positions, RAW), F(more, BOOL)};
+#undef T
+
 /* id and version of a body whose other fields may be those of another version. */
 static weft_err_t s_peek(const void *bytes, size_t size, uint64_t *id, uint64_t *version) {
     weft_mp_t r = weft_mp_reader(bytes, size);
@@ -127,6 +139,9 @@ DECODE(state)
 DECODE_VERSIONED(error)
 DECODE(trim)
 DECODE(trimmed)
+DECODE(effects)
+DECODE(trace)
+DECODE(found)
 DECODE(origin_state)
 ENCODE(hello)
 ENCODE(welcome)
@@ -138,6 +153,9 @@ ENCODE(state)
 ENCODE(error)
 ENCODE(trim)
 ENCODE(trimmed)
+ENCODE(effects)
+ENCODE(trace)
+ENCODE(found)
 ENCODE(origin_state)
 
 void weft_limits_encode(weft_buf_t *w) {
@@ -179,6 +197,23 @@ weft_err_t weft_filters_decode(weft_bytes_t raw, weft_filters_t *out) {
 void weft_filters_encode(weft_buf_t *w, const weft_filters_t *in) {
     weft_mp_put_array(w, (uint32_t) in->count);
     for (size_t i = 0; i < in->count; i++) weft_mp_put_str(w, in->items[i].data, in->items[i].size);
+}
+
+weft_err_t weft_positions_decode(weft_bytes_t raw, uint64_t *out, size_t max, size_t *count) {
+    weft_mp_t r = weft_mp_reader(raw.data, raw.size);
+    uint32_t wanted;
+    *count = 0;
+    if (!weft_mp_array(&r, &wanted)) return WEFT_E_BAD_FIELD;
+    if (wanted > max) return WEFT_E_TOO_BIG;
+    for (size_t i = 0; i < wanted; i++)
+        if (!weft_mp_uint(&r, &out[i]) || !out[i] || out[i] > INT64_MAX) return WEFT_E_BAD_FIELD;
+    *count = wanted;
+    return WEFT_OK;
+}
+
+void weft_positions_encode(weft_buf_t *w, const uint64_t *in, size_t count) {
+    weft_mp_put_array(w, (uint32_t) count);
+    for (size_t i = 0; i < count; i++) weft_mp_put_uint(w, in[i]);
 }
 
 weft_text_t weft_text(const char *text) {

@@ -9,7 +9,19 @@
 #include "weft_fields.h"
 
 #define WEFT_COMMANDS(X) \
-    X(HELLO) X(WELCOME) X(FETCH) X(PAGE) X(REPORT) X(STATUS) X(STATE) X(ERROR) X(TRIM) X(TRIMMED)
+    X(HELLO)             \
+    X(WELCOME)           \
+    X(FETCH)             \
+    X(PAGE)              \
+    X(REPORT)            \
+    X(STATUS)            \
+    X(STATE)             \
+    X(ERROR)             \
+    X(TRIM)              \
+    X(TRIMMED)           \
+    X(EFFECTS)           \
+    X(TRACE)             \
+    X(FOUND)
 
 #define X(name) WEFT_COMMAND_##name,
 typedef enum { WEFT_COMMAND_NONE, WEFT_COMMANDS(X) } weft_command_t;
@@ -146,6 +158,32 @@ typedef struct {
     uint64_t holder_resume;
 } weft_trimmed_t;
 
+/* client → bus: which events have these causes? */
+typedef struct {
+    uint64_t id;
+    weft_bytes_t causes; /* array of uint, 1..WEFT_CAUSES_MAX */
+    uint64_t after;      /* of the first one, the effects up to here are known */
+} weft_effects_t;
+
+/* client → bus: which events belong to this trace? */
+typedef struct {
+    uint64_t id;
+    weft_uuid_t trace; /* trace-id */
+    uint64_t after;    /* events up to here are known */
+} weft_trace_t;
+
+/* The answer to EFFECTS and TRACE, from the index of causes. */
+typedef struct {
+    uint64_t id;
+    uint64_t boot;
+    weft_uuid_t log;
+    uint64_t first;
+    uint64_t head;
+    uint64_t indexed;       /* the index knows the events in (first, indexed] */
+    weft_bytes_t positions; /* array of uint: EFFECTS: cause and effect in turn; TRACE: positions */
+    bool more;              /* WEFT_FOUND_MAX was reached: ask on behind the last one */
+} weft_found_t;
+
 /* Body of one kind. out is zeroed first. WEFT_OK, WEFT_E_BAD_FIELD, WEFT_E_VERSION (HELLO,
  * WELCOME and ERROR of another version: id and version are set, nothing else), WEFT_E_BAD_FILTER, WEFT_E_TOO_BIG. */
 weft_err_t weft_hello_decode(const void *bytes, size_t size, weft_hello_t *out);
@@ -158,6 +196,9 @@ weft_err_t weft_state_decode(const void *bytes, size_t size, weft_state_t *out);
 weft_err_t weft_error_decode(const void *bytes, size_t size, weft_error_t *out);
 weft_err_t weft_trim_decode(const void *bytes, size_t size, weft_trim_t *out);
 weft_err_t weft_trimmed_decode(const void *bytes, size_t size, weft_trimmed_t *out);
+weft_err_t weft_effects_decode(const void *bytes, size_t size, weft_effects_t *out);
+weft_err_t weft_trace_decode(const void *bytes, size_t size, weft_trace_t *out);
+weft_err_t weft_found_decode(const void *bytes, size_t size, weft_found_t *out);
 weft_err_t weft_origin_state_decode(const void *bytes, size_t size, weft_origin_state_t *out);
 
 void weft_hello_encode(weft_buf_t *w, const weft_hello_t *in);
@@ -170,10 +211,18 @@ void weft_state_encode(weft_buf_t *w, const weft_state_t *in);
 void weft_error_encode(weft_buf_t *w, const weft_error_t *in);
 void weft_trim_encode(weft_buf_t *w, const weft_trim_t *in);
 void weft_trimmed_encode(weft_buf_t *w, const weft_trimmed_t *in);
+void weft_effects_encode(weft_buf_t *w, const weft_effects_t *in);
+void weft_trace_encode(weft_buf_t *w, const weft_trace_t *in);
+void weft_found_encode(weft_buf_t *w, const weft_found_t *in);
 void weft_origin_state_encode(weft_buf_t *w, const weft_origin_state_t *in);
 
 /* The limits a client may rely on, for WELCOME. */
 void weft_limits_encode(weft_buf_t *w);
+
+/* Positions as an array of uint, each 1..2^63 - 1. out: room for max. WEFT_OK, WEFT_E_BAD_FIELD,
+ * WEFT_E_TOO_BIG (more than max). */
+weft_err_t weft_positions_decode(weft_bytes_t raw, uint64_t *out, size_t max, size_t *count);
+void weft_positions_encode(weft_buf_t *w, const uint64_t *in, size_t count);
 
 /* Filters as an array of str. Each is checked. */
 typedef struct {

@@ -38,6 +38,9 @@
 #define WEFT_REPORTS_MAX 1024u    /* services whose last REPORT the bus keeps */
 #define WEFT_COUNTERS_MAX 256u    /* counters in one STATUS reply */
 
+#define WEFT_CAUSES_MAX 256u /* in one EFFECTS */
+#define WEFT_FOUND_MAX 8192u /* numbers in one FOUND: 4096 pairs, or positions */
+
 #define WEFT_PARKED_MAX 10000u /* parked events in a service's database */
 
 #define WEFT_LATELY_US \

@@ -1,5 +1,5 @@
 /* fuzz_control: the body of one control message, FUZZ_BODY: hello, welcome, fetch, page, report,
- * status, state, error, trim, trimmed or origin_state. What is taken encodes to bytes that mean the same. */
+ * status, state, error, trim, trimmed, effects, trace, found or origin_state. What is taken encodes to bytes that mean the same. */
 #include "fuzz.h"
 
 #include "weft_control.h"

@@ -98,6 +98,10 @@ def frames():
                         "force": True, "dry_run": False})
     yield "trimmed", pack({"id": 10, "first": 3, "to": 990, "wanted": 995, "head": 1000,
                            "bytes": 123456, "holder": "query", "holder_resume": 990})
+    yield "effects", pack({"id": 11, "causes": [1, 1000, 2**63 - 1], "after": 7})
+    yield "trace", pack({"id": 12, "trace": bytes(range(16)), "after": 0})
+    yield "found", pack({"id": 11, "boot": BOOT, "log": LOG, "first": 3, "head": 1000,
+                         "indexed": 990, "positions": [1, 5, 1, 900], "more": True})
     # hash of type, hash of event, row checksum, chain, origin chain: eight bytes each, big-endian
     row = xxh(words(1000, TIME, xxh(type_), xxh(event)))
     yield "checksums", struct.pack(

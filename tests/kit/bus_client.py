@@ -46,8 +46,9 @@ def origin_chain_after(chain, type_, event):
 
 # ---- bytes
 
-def event(origin, seq, data=None, subject=None, source="python", version=1, time_us=1234567):
-    return msgpack.packb([version, origin, seq, time_us, source, subject, None, None, data],
+def event(origin, seq, data=None, subject=None, source="python", version=1, time_us=1234567,
+          cause=None, trace=None):
+    return msgpack.packb([version, origin, seq, time_us, source, subject, cause, trace, data],
                          use_bin_type=True)
 
 

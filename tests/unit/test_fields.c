@@ -41,6 +41,15 @@ static weft_err_t s_state(const void *b, size_t n) {
 static weft_err_t s_error(const void *b, size_t n) {
     return weft_error_decode(b, n, &(weft_error_t){0});
 }
+static weft_err_t s_effects(const void *b, size_t n) {
+    return weft_effects_decode(b, n, &(weft_effects_t){0});
+}
+static weft_err_t s_trace(const void *b, size_t n) {
+    return weft_trace_decode(b, n, &(weft_trace_t){0});
+}
+static weft_err_t s_found(const void *b, size_t n) {
+    return weft_found_decode(b, n, &(weft_found_t){0});
+}
 static weft_err_t s_origin_state(const void *b, size_t n) {
     return weft_origin_state_decode(b, n, &(weft_origin_state_t){0});
 }
@@ -62,6 +71,9 @@ static const s_kind_t s_kinds[] = {
     {"origin_state", s_origin_state, "", "", false},
     {"record", s_commit, "", "types", false},
     {"record_heartbeat", s_commit, "", "types", false},
+    {"effects", s_effects, "", "causes", false},
+    {"trace", s_trace, "", "", false},
+    {"found", s_found, "", "positions", false},
 };
 #define KINDS (sizeof s_kinds / sizeof *s_kinds)
 
@@ -353,6 +365,39 @@ static void places_reach_up_to_the_largest_position(void **state) {
     free(f.bytes);
 }
 
+/* ---- positions */
+
+static weft_err_t s_positions(size_t count, uint64_t position) {
+    weft_buf_t w = {0};
+    uint64_t out[WEFT_CAUSES_MAX];
+    size_t got = 99;
+    weft_mp_put_array(&w, (uint32_t) count);
+    for (size_t i = 0; i < count; i++) weft_mp_put_uint(&w, position);
+    weft_err_t rc = weft_positions_decode((weft_bytes_t){w.data, w.size}, out, WEFT_CAUSES_MAX,
+                                          &got);
+    assert_int_equal(got, rc == WEFT_OK ? count : 0);
+    weft_buf_free(&w);
+    return rc;
+}
+
+static void positions_end_at_their_limits(void **state) {
+    (void) state;
+    assert_rc(s_positions(0, 1), WEFT_OK);
+    assert_rc(s_positions(WEFT_CAUSES_MAX, INT64_MAX), WEFT_OK);
+    assert_rc(s_positions(WEFT_CAUSES_MAX + 1, 1), WEFT_E_TOO_BIG);
+    assert_rc(s_positions(1, 0), WEFT_E_BAD_FIELD);
+    assert_rc(s_positions(1, UINT64_C(1) << 63), WEFT_E_BAD_FIELD);
+    uint64_t out[1];
+    size_t count;
+    assert_rc(
+        weft_positions_decode((weft_bytes_t){(const uint8_t *) "\x91\xc0", 2}, out, 1, &count),
+        WEFT_E_BAD_FIELD);
+    assert_rc(weft_positions_decode((weft_bytes_t){(const uint8_t *) "\x91", 1}, out, 1, &count),
+              WEFT_E_BAD_FIELD);
+    assert_rc(weft_positions_decode((weft_bytes_t){(const uint8_t *) "\x01", 1}, out, 1, &count),
+              WEFT_E_BAD_FIELD);
+}
+
 /* ---- filters */
 
 static weft_err_t s_filters(size_t count, const char *filter) {
@@ -537,6 +582,7 @@ int main(void) {
         cmocka_unit_test(another_version_is_told_from_a_bad_message),
         cmocka_unit_test(texts_end_at_their_limit),
         cmocka_unit_test(places_reach_up_to_the_largest_position),
+        cmocka_unit_test(positions_end_at_their_limits),
         cmocka_unit_test(filters_end_at_their_limit),
         cmocka_unit_test(record_types_end_at_their_limit),
         cmocka_unit_test(record_counts_add_up_to_its_positions),

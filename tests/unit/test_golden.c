@@ -421,11 +421,56 @@ static void trim_and_trimmed_decode_and_encode(void **state) {
     free(bytes);
 }
 
+static void effects_trace_and_found_decode_and_encode(void **state) {
+    (void) state;
+    weft_effects_t e;
+    weft_trace_t t;
+    weft_found_t f;
+    uint64_t numbers[4];
+    size_t size, count;
+    weft_buf_t w = {0};
+    uint8_t *bytes = kit_golden("effects", &size);
+    assert_rc(weft_effects_decode(bytes, size, &e), WEFT_OK);
+    assert_int_equal(e.id, 11);
+    assert_int_equal(e.after, 7);
+    assert_rc(weft_positions_decode(e.causes, numbers, 3, &count), WEFT_OK);
+    assert_int_equal(count, 3);
+    assert_int_equal(numbers[1], 1000);
+    assert_true(numbers[2] == INT64_MAX);
+    weft_effects_encode(&w, &e);
+    s_same(&w, bytes, size);
+    free(bytes);
+
+    bytes = kit_golden("trace", &size);
+    assert_rc(weft_trace_decode(bytes, size, &t), WEFT_OK);
+    assert_int_equal(t.id, 12);
+    assert_int_equal(t.trace.bytes[15], 15);
+    assert_int_equal(t.after, 0);
+    weft_trace_encode(&w, &t);
+    s_same(&w, bytes, size);
+    free(bytes);
+
+    bytes = kit_golden("found", &size);
+    assert_rc(weft_found_decode(bytes, size, &f), WEFT_OK);
+    assert_int_equal(f.id, 11);
+    assert_int_equal(f.first, 3);
+    assert_int_equal(f.head, 1000);
+    assert_int_equal(f.indexed, 990);
+    assert_true(f.more);
+    assert_rc(weft_positions_decode(f.positions, numbers, 4, &count), WEFT_OK);
+    assert_int_equal(count, 4);
+    assert_int_equal(numbers[3], 900);
+    weft_found_encode(&w, &f);
+    s_same(&w, bytes, size);
+    free(bytes);
+}
+
 static void commands_have_names(void **state) {
     (void) state;
-    static const char *const names[] = {"HELLO",  "WELCOME", "FETCH", "PAGE", "REPORT",
-                                        "STATUS", "STATE",   "ERROR", "TRIM", "TRIMMED"};
-    for (size_t i = 0; i < 10; i++) {
+    static const char *const names[] = {"HELLO",   "WELCOME", "FETCH", "PAGE", "REPORT",
+                                        "STATUS",  "STATE",   "ERROR", "TRIM", "TRIMMED",
+                                        "EFFECTS", "TRACE",   "FOUND"};
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
         weft_command_t command = weft_command_parse(names[i], strlen(names[i]));
         assert_int_equal(command, i + 1);
         assert_string_equal(weft_command_name(command), names[i]);
@@ -453,6 +498,7 @@ int main(void) {
         cmocka_unit_test(fetch_and_page_decode_and_encode),
         cmocka_unit_test(report_status_state_and_error_decode_and_encode),
         cmocka_unit_test(trim_and_trimmed_decode_and_encode),
+        cmocka_unit_test(effects_trace_and_found_decode_and_encode),
         cmocka_unit_test(commands_have_names),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,4 +1,4 @@
-/* fuzz_trace: any text as a traceparent header; what is taken reads the same after it was written. */
+/* fuzz_traceparent: any text as a traceparent header; what is taken reads the same after it was written. */
 #include "fuzz.h"
 
 #include "weft.h"
