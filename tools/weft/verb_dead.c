@@ -6,6 +6,7 @@
 
 #include "weft_commands.h"
 #include "weft_database.h"
+#include "weft_event_json.h"
 #include "weft_options.h"
 #include "weft_os.h"
 #include "weft_print_event.h"
@@ -107,7 +108,7 @@ static weft_err_t s_print(const weft_dead_run_t *self, const weft_stmt_t *stmt) 
     long long attempts = (long long) weft_stmt_int(stmt, 6);
     const char *error = weft_stmt_text(stmt, 7, NULL);
     if (self->args.json) {
-        json_t *object = weft_print_json(&event);
+        json_t *object = weft_event_json(&event);
         json_object_set_new(object, "filter", json_string(weft_stmt_text(stmt, 5, NULL)));
         json_object_set_new(object, "parked", json_string(time));
         json_object_set_new(object, "attempts", json_integer(attempts));

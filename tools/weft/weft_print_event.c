@@ -3,7 +3,7 @@
  * Data without a JSON form is no reason to stop: the line says why instead. */
 #include "weft_print_event.h"
 
-#include "weft_json.h"
+#include "weft_event_json.h"
 #include "weft_out.h"
 #include "weft_record.h"
 #include "weft_time.h"
@@ -47,48 +47,6 @@ static void s_plain(const weft_event_t *event) {
     weft_out("\n");
 }
 
-static json_t *s_traceparent(const uint8_t *bytes) {
-    char text[WEFT_TRACE_TEXT_BYTES];
-    if (!bytes) return json_null();
-    weft_trace_text(bytes, text);
-    return json_string(text);
-}
-
-static json_t *s_time(int64_t us) {
-    char text[WEFT_TIME_BYTES];
-    weft_time_text(text, us, 6);
-    return json_string(text);
-}
-
-static json_t *s_count(uint64_t value) {
-    return json_integer((json_int_t) value);
-}
-
-json_t *weft_print_json(const weft_event_t *event) {
-    char origin[33], reason[REASON_BYTES] = "out of memory";
-    json_t *data = NULL;
-    weft_uuid_text(origin, event->origin.bytes);
-    weft_err_t rc = weft_json_from_msgpack(&data, event->data, event->data_size, reason,
-                                           sizeof reason);
-    json_t *object = json_object();
-    json_object_set_new(object, "position", s_count(event->position.value));
-    json_object_set_new(object, "chain",
-                        json_sprintf("%016llx", (unsigned long long) event->chain));
-    json_object_set_new(object, "stored", s_time(event->stored_us));
-    json_object_set_new(object, "type", json_string(event->type));
-    json_object_set_new(object, "origin", json_string(origin));
-    json_object_set_new(object, "sequence", s_count(event->sequence.value));
-    json_object_set_new(object, "time", s_time(event->time_us));
-    json_object_set_new(object, "source", json_string(event->source));
-    json_object_set_new(object, "subject", json_string(event->subject));
-    json_object_set_new(object, "cause",
-                        event->cause.value ? s_count(event->cause.value) : json_null());
-    json_object_set_new(object, "traceparent", s_traceparent(event->traceparent));
-    json_object_set_new(object, "data", rc == WEFT_OK ? data : json_null());
-    if (rc != WEFT_OK) json_object_set_new(object, "dataError", json_string(reason));
-    return object;
-}
-
 /* ---- as a format says */
 
 #define LETTERS "ptsdTESoqcj%"
@@ -108,7 +66,7 @@ weft_err_t weft_print_begin(weft_print_t *self, const weft_args_t *args, const c
 }
 
 static void s_json(const weft_event_t *event) {
-    json_t *object = weft_print_json(event);
+    json_t *object = weft_event_json(event);
     char *text = json_dumps(object, JSON_COMPACT | JSON_REAL_PRECISION(17));
     json_decref(object);
     weft_out("%s", text ? text : "null");
@@ -158,7 +116,7 @@ void weft_print_event(const weft_print_t *self, const weft_event_t *event) {
     if (self->format)
         s_format(self->format, event);
     else if (self->json)
-        weft_out_json(weft_print_json(event));
+        weft_out_json(weft_event_json(event));
     else
         s_plain(event);
 }

@@ -4,8 +4,6 @@
 
 #include "weft_verb.h"
 
-#include <jansson.h>
-
 typedef struct {
     bool json;
     const char *format; /* NULL: none */
@@ -24,8 +22,5 @@ typedef struct {
 weft_err_t weft_print_begin(weft_print_t *self, const weft_args_t *args, const char *format);
 /* POSITION TIME TYPE SUBJECT DATA, or as the format says, or with json one object. Goes to weft_out. */
 void weft_print_event(const weft_print_t *self, const weft_event_t *event);
-
-/* The object of --json; the caller's. */
-json_t *weft_print_json(const weft_event_t *event);
 
 #endif
