@@ -25,6 +25,7 @@ USES = {
     "services": "services",
     "lag": "lag",
     "wait": "wait blog-query",
+    "top": "top --count 1",
     "dead ls": "dead ls blog-query",
     "dead show": "dead show blog-query {parked}",
     "dead retry": "dead retry blog-query --subject none",

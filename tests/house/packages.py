@@ -50,7 +50,9 @@ def owners(paths):
             package, _, name = line.partition(": ")
             if not line.startswith("diversion") and name in names:
                 for path in names[name]:
-                    found.setdefault(path, package.split(",")[0].split(":")[0])
+                    own = name in (path, os.path.normpath(path))  # a link itself before what it names
+                    if own or path not in found:
+                        found[path] = package.split(",")[0].split(":")[0]
     return found
 
 

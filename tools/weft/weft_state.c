@@ -7,6 +7,7 @@
 #include "weft_type.h"
 
 #include <inttypes.h>
+#include <stdio.h>
 #include <string.h>
 
 typedef struct {
@@ -186,12 +187,12 @@ static void s_drop_stale(json_t *services) {
 }
 
 /* For how long a service has been behind. Events that the log has trimmed tell no time. */
-static weft_err_t s_lag_seconds(weft_ask_t *ask, const weft_args_t *args, json_t *service,
-                                uint64_t first, int64_t at_us) {
+static weft_err_t s_lag_seconds(weft_ask_t *ask, int timeout_ms, json_t *service, uint64_t first,
+                                int64_t at_us) {
     uint64_t position = (uint64_t) weft_json_int(service, "position");
     weft_event_t event;
     if (!weft_json_int(service, "lag") || position < first) return WEFT_OK;
-    weft_err_t rc = weft_ask_event(ask, args->timeout_ms, (weft_position_t){position + 1}, &event);
+    weft_err_t rc = weft_ask_event(ask, timeout_ms, (weft_position_t){position + 1}, &event);
     if (rc == WEFT_OK)
         json_object_set_new(
             service, "lagSeconds",
@@ -199,36 +200,45 @@ static weft_err_t s_lag_seconds(weft_ask_t *ask, const weft_args_t *args, json_t
     return rc == WEFT_E_UNREACHABLE || rc == WEFT_E_INTERRUPTED ? rc : WEFT_OK;
 }
 
-/* state  out: numbers alone may be read. */
-static weft_err_t s_reports(weft_ask_t *ask, const weft_args_t *args, weft_state_t *state,
+/* state  out: numbers alone may be read. What fails is left to the caller to tell. */
+static weft_err_t s_reports(weft_ask_t *ask, int timeout_ms, const char *bus, weft_state_t *state,
                             json_t **out) {
-    weft_err_t rc = weft_ask_state(ask, args->timeout_ms, state);
-    if (rc != WEFT_OK) return weft_ask_failed(ask, args, rc);
-    *out = s_state(state, args->bus);
-    if (!*out) return weft_say(args->verb, WEFT_E_PROTO, "the bus' answer cannot be read");
+    weft_err_t rc = weft_ask_state(ask, timeout_ms, state);
+    if (rc != WEFT_OK) return rc;
+    *out = s_state(state, bus);
+    if (!*out) {
+        snprintf(ask->reason, sizeof ask->reason, "the bus' answer cannot be read");
+        return WEFT_E_PROTO;
+    }
     s_drop_stale(json_object_get(*out, "services"));
     return WEFT_OK;
 }
 
 weft_err_t weft_state_reports(weft_ask_t *ask, const weft_args_t *args, json_t **out) {
     weft_state_t state;
-    return s_reports(ask, args, &state, out);
+    weft_err_t rc = s_reports(ask, args->timeout_ms, args->bus, &state, out);
+    return rc == WEFT_OK ? rc : weft_ask_failed(ask, args, rc);
 }
 
-weft_err_t weft_state_ask(weft_ask_t *ask, const weft_args_t *args, json_t **out) {
+weft_err_t weft_state_try(weft_ask_t *ask, int timeout_ms, const char *bus, json_t **out) {
     weft_state_t state;
-    weft_err_t rc = s_reports(ask, args, &state, out);
+    weft_err_t rc = s_reports(ask, timeout_ms, bus, &state, out);
     if (rc != WEFT_OK) return rc;
     json_t *services = json_object_get(*out, "services"), *service;
     size_t i;
     json_array_foreach(services, i, service) {
-        rc = s_lag_seconds(ask, args, service, state.first, state.at);
+        rc = s_lag_seconds(ask, timeout_ms, service, state.first, state.at);
         if (rc == WEFT_OK) continue;
         json_decref(*out);
         *out = NULL;
-        return weft_ask_failed(ask, args, rc);
+        return rc;
     }
     return WEFT_OK;
+}
+
+weft_err_t weft_state_ask(weft_ask_t *ask, const weft_args_t *args, json_t **out) {
+    weft_err_t rc = weft_state_try(ask, args->timeout_ms, args->bus, out);
+    return rc == WEFT_OK ? rc : weft_ask_failed(ask, args, rc);
 }
 
 weft_err_t weft_state_get(const weft_args_t *args, json_t **out) {

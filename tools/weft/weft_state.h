@@ -12,6 +12,8 @@
  * the newest. A service that lags gets lagSeconds: how long the first event that it has not applied has
  * been in the log. out: the caller's. A failure has been told. */
 weft_err_t weft_state_ask(weft_ask_t *ask, const weft_args_t *args, json_t **out);
+/* The same, with a failure left to the caller to tell: weft_ask_reason has it. */
+weft_err_t weft_state_try(weft_ask_t *ask, int timeout_ms, const char *bus, json_t **out);
 
 /* The same without lagSeconds, which costs a question for each service that lags. */
 weft_err_t weft_state_reports(weft_ask_t *ask, const weft_args_t *args, json_t **out);

@@ -38,6 +38,7 @@ void weft_verb_exit(int status);
     X(services)       \
     X(lag)            \
     X(wait)           \
+    X(top)            \
     X(dead)           \
     X(outbox)         \
     X(check)          \
