@@ -9,6 +9,7 @@
 
 #include <curl/curl.h>
 #include <errno.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -301,6 +302,11 @@ void http_call_resume(http_call_t *call) {
     call->paused = false;
     call->heard_ms = http_call_now_ms();
     s_note(call, HTTP_NOTED_RESUME);
+}
+
+void http_client_wait(http_client_t *self, int timeout_ms) {
+    struct pollfd item = {.fd = self->epoll_fd, .events = POLLIN};
+    if (poll(&item, 1, timeout_ms) > 0) s_on_readable(self->epoll_fd, POLLIN, self);
 }
 
 size_t http_client_calls(const http_client_t *self) {

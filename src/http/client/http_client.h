@@ -39,6 +39,8 @@ weft_err_t http_client_new(http_client_t **out, const http_loop_t *loop,
                            const http_client_config_t *config);
 /* Cuts the calls under way; their callbacks are not called. Not from a callback. NULL-safe, clears *self_p. */
 void http_client_destroy(http_client_t **self_p);
+/* Wait for something to happen to the calls under way, at most that long, and do it: when the loop runs no more. */
+void http_client_wait(http_client_t *self, int timeout_ms);
 /* Calls under way. */
 size_t http_client_calls(const http_client_t *self);
 

@@ -16,6 +16,7 @@ typedef struct bridge {
     weft_service_t *service;
     http_server_t *http; /* NULL until the parts are there */
     sqlite3 *db;
+    struct bridge_hooks *hooks;
     const char *listen;
     http_route_t routes[BRIDGE_ROUTES_MAX];
     size_t routes_count;
