@@ -2,6 +2,8 @@
 #ifndef WEFT_LIMITS_H
 #define WEFT_LIMITS_H
 
+#include <stdint.h>
+
 #define WEFT_PROTOCOL_VERSION 1u
 
 #define WEFT_TYPE_BYTES_MAX 255u
@@ -51,6 +53,14 @@
 #define WEFT_REQUEST_MS 2000   /* C3: a request is repeated after this long */
 #define WEFT_RETRY_MS_MIN 250  /* O2: first wait for an acknowledgement; doubles */
 #define WEFT_RETRY_MS_MAX 4000
+/* There is no connection to ask on: look again. A fresh one stands after a few ms; doubles while it does not. */
+#define WEFT_UNSENT_MS_MIN 2
+#define WEFT_UNSENT_MS_MAX 100
+
+/* The wait after the next try that fails. */
+static inline int64_t weft_unsent_longer(int64_t wait_ms) {
+    return 2 * wait_ms < WEFT_UNSENT_MS_MAX ? 2 * wait_ms : WEFT_UNSENT_MS_MAX;
+}
 
 _Static_assert(WEFT_BATCH_BYTES_MAX >= WEFT_EVENT_BYTES_MAX, "any legal event fits an empty batch");
 _Static_assert(WEFT_PAGE_BYTES_MAX >= WEFT_LIVE_MESSAGE_BYTES_MAX, "a live message fits a page");

@@ -12,7 +12,6 @@
 
 #define RING (2 * WEFT_WINDOW_EVENTS_MAX) /* acked itself and the window lie within it */
 #define BLOCKED_MS 10
-#define UNSENT_MS 100 /* nobody to say HELLO to: look again */
 
 struct weft_publisher {
     weft_publisher_state_t state;
@@ -26,12 +25,13 @@ struct weft_publisher {
     uint64_t ever_sent, resent;
     uint64_t hello_id, hello_acked; /* O3: what was acked when HELLO went out */
     uint64_t prove_last, prove_chain, prove_position;
-    bool open;        /* a bus listens on the ingest socket */
-    int64_t hello_at; /* next HELLO is due */
-    int64_t ack_by;   /* O2 */
-    int64_t send_at;  /* not before */
-    int64_t path_by;  /* nobody listens until then: ask for the endpoints again */
-    int64_t wait_ms;  /* O2: grows */
+    bool open;         /* a bus listens on the ingest socket */
+    int64_t hello_at;  /* next HELLO is due */
+    int64_t unsent_ms; /* pause after a HELLO that found no connection: grows */
+    int64_t ack_by;    /* O2 */
+    int64_t send_at;   /* not before */
+    int64_t path_by;   /* nobody listens until then: ask for the endpoints again */
+    int64_t wait_ms;   /* O2: grows */
     uint64_t chains[RING];
 };
 
@@ -66,6 +66,7 @@ weft_publisher_t *weft_publisher_new(uint64_t acked, uint64_t acked_chain, const
     self->oldest = oldest;
     self->highest = highest > acked ? highest : acked;
     self->wait_ms = WEFT_RETRY_MS_MIN;
+    self->unsent_ms = WEFT_UNSENT_MS_MIN;
     return self;
 }
 
@@ -148,7 +149,8 @@ void weft_publisher_hello_sent(weft_publisher_t *self, int64_t now_ms, uint64_t 
     if (self->state != WEFT_PUBLISHER_GREETING) return;
     self->hello_id = sent ? id : 0;
     self->hello_acked = self->acked;
-    self->hello_at = now_ms + (sent ? WEFT_REQUEST_MS : UNSENT_MS);
+    self->hello_at = now_ms + (sent ? WEFT_REQUEST_MS : self->unsent_ms);
+    self->unsent_ms = sent ? WEFT_UNSENT_MS_MIN : weft_unsent_longer(self->unsent_ms);
 }
 
 static void s_hash(weft_publisher_t *self, uint64_t sequence, uint64_t type_hash,

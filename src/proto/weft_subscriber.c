@@ -13,7 +13,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define UNSENT_MS 100       /* nobody to ask: look again */
 #define ERROR_PAUSE_MS 1000 /* the bus has a passing trouble */
 #define BAD_PAGES_MAX 3     /* in a row: then something is broken for good */
 #define TYPES_KNOWN_MAX (2 * WEFT_TYPES_MAX)
@@ -37,6 +36,7 @@ struct weft_subscriber {
     const weft_page_t *ahead; /* page in hand whose follower is asked for already */
     int64_t request_at;       /* next request is due */
     int64_t request_wait_ms;
+    int64_t unsent_ms; /* pause after a request that found no connection: grows */
     unsigned bad_pages;
     int64_t heard_ms; /* last record or WELCOME */
     bool heard;
@@ -83,6 +83,7 @@ weft_subscriber_t *weft_subscriber_new(const char *const *filters, size_t filter
     if (!self) return NULL;
     self->start = start;
     self->request_wait_ms = WEFT_REQUEST_MS;
+    self->unsent_ms = WEFT_UNSENT_MS_MIN;
     self->types = weft_map_new();
     self->filters = calloc(filters_count, sizeof *self->filters);
     bool ok = self->types && self->filters;
@@ -216,7 +217,8 @@ void weft_subscriber_next(weft_subscriber_t *self, int64_t now_ms, uint64_t rand
 
 void weft_subscriber_sent(weft_subscriber_t *self, int64_t now_ms, uint64_t id, bool sent) {
     self->request_id = sent ? id : 0;
-    self->request_at = now_ms + (sent ? self->request_wait_ms : UNSENT_MS);
+    self->request_at = now_ms + (sent ? self->request_wait_ms : self->unsent_ms);
+    self->unsent_ms = sent ? WEFT_UNSENT_MS_MIN : weft_unsent_longer(self->unsent_ms);
     if (self->state == WEFT_SUBSCRIBER_CATCHUP) { /* C3: a slow bus gets more time at each repeat */
         if (sent) self->request_wait_ms *= 2;
         if (self->request_wait_ms > 16 * WEFT_REQUEST_MS) s_greet(self, now_ms);
@@ -314,7 +316,7 @@ void weft_subscriber_error(weft_subscriber_t *self, int64_t now_ms, const weft_e
         self->start == WEFT_START_BEGINNING && self->position == self->began) {
         /* trimmed since WELCOME: begin at what is kept now */
         self->started = self->checked = self->begun = false;
-        s_greet(self, now_ms + UNSENT_MS);
+        s_greet(self, now_ms + WEFT_UNSENT_MS_MAX);
         return;
     }
     if (s_refuses(error->code)) {

@@ -190,9 +190,27 @@ static void a_hello_that_could_not_be_sent_is_tried_again_soon(void **state) {
     s_wants(WEFT_PUBLISHER_NOTHING);
     s_welcome(a.id, 0); /* it cannot be an answer to what was not sent */
     s_state(WEFT_PUBLISHER_GREETING);
-    assert_in_range(weft_publisher_deadline(w.p), w.now + 1, w.now + 500);
+    assert_int_equal(weft_publisher_deadline(w.p), w.now + 2);
     w.now = weft_publisher_deadline(w.p);
     s_wants(WEFT_PUBLISHER_HELLO);
+}
+
+static int64_t s_pause_after_no_connection(void) {
+    weft_publisher_hello_sent(w.p, w.now, s_next().id, false);
+    int64_t pause = weft_publisher_deadline(w.p) - w.now;
+    w.now += pause;
+    return pause;
+}
+
+static void the_pause_while_there_is_no_connection_doubles_up_to_a_cap(void **state) {
+    static const int64_t pauses[] = {2, 4, 8, 16, 32, 64, 100, 100};
+    (void) state;
+    s_new(0, 1, 1);
+    for (size_t i = 0; i < sizeof pauses / sizeof *pauses; i++)
+        assert_int_equal(s_pause_after_no_connection(), pauses[i]);
+    s_hello(); /* it found one; no answer */
+    w.now = weft_publisher_deadline(w.p);
+    assert_int_equal(s_pause_after_no_connection(), 2);
 }
 
 static void a_welcome_without_word_of_the_origin_stops(void **state) {
@@ -616,6 +634,7 @@ int main(void) {
         TEST(C3_replies_that_nobody_waits_for_are_ignored),
         TEST(C3_hello_is_repeated_with_a_new_id),
         TEST(a_hello_that_could_not_be_sent_is_tried_again_soon),
+        TEST(the_pause_while_there_is_no_connection_doubles_up_to_a_cap),
         TEST(a_welcome_without_word_of_the_origin_stops),
         TEST(another_version_stops_and_other_errors_wait),
         TEST(O2_no_more_than_the_window_lies_beyond_the_last_ack),

@@ -329,7 +329,25 @@ static void a_request_that_could_not_be_sent_is_tried_again_soon(void **state) {
     weft_subscriber_sent(w.s, w.now, a.hello.id, false);
     s_welcome(a.hello.id); /* no answer to what was not sent */
     s_state(WEFT_SUBSCRIBER_GREETING);
-    assert_in_range(weft_subscriber_deadline(w.s), w.now + 1, w.now + 500);
+    assert_int_equal(weft_subscriber_deadline(w.s), w.now + 2);
+}
+
+static int64_t s_pause_after_no_connection(void) {
+    weft_subscriber_sent(w.s, w.now, s_next().hello.id, false);
+    int64_t pause = weft_subscriber_deadline(w.s) - w.now;
+    w.now += pause;
+    return pause;
+}
+
+static void the_pause_while_there_is_no_connection_doubles_up_to_a_cap(void **state) {
+    static const int64_t pauses[] = {2, 4, 8, 16, 32, 64, 100, 100};
+    (void) state;
+    s_new(s_all);
+    for (size_t i = 0; i < sizeof pauses / sizeof *pauses; i++)
+        assert_int_equal(s_pause_after_no_connection(), pauses[i]);
+    s_hello(); /* it found one; no answer */
+    w.now = weft_subscriber_deadline(w.s);
+    assert_int_equal(s_pause_after_no_connection(), 2);
 }
 
 static void C3_a_fetch_is_repeated_with_growing_patience_and_then_hello(void **state) {
@@ -1131,6 +1149,7 @@ int main(void) {
         TEST(C1_nothing_is_taken_before_a_welcome),
         TEST(C3_a_hello_is_repeated_with_a_new_id),
         TEST(a_request_that_could_not_be_sent_is_tried_again_soon),
+        TEST(the_pause_while_there_is_no_connection_doubles_up_to_a_cap),
         TEST(C3_a_fetch_is_repeated_with_growing_patience_and_then_hello),
         TEST(C3_a_page_that_does_not_start_where_the_reader_stands_is_dropped),
         TEST(a_stray_page_while_live_is_dropped),
