@@ -1,0 +1,81 @@
+"""stages.py on runs that are made up: within the budgets, beyond them, stages and budgets without the other
+one, and every kind of skip."""
+
+import json
+import os
+import subprocess
+import sys
+
+SCRATCH = os.environ["WEFT_TEST_DIR"]
+STAGES = os.path.join(os.environ["WEFT_SOURCE_DIR"], "tests", "house", "stages.py")
+DOCS = """# Testing
+`.ci/run` in all: {whole} s.
+
+<!-- budgets -->
+| stage | dev | asan |
+|---|---|---|
+| unit | 10 | 1,000 |
+| chaos | 60 | 600 |
+
+| unit | 1 | 1 |
+"""
+LABELS = {"unit.a": ["unit", "fast"], "unit.b": ["unit", "fast"], "chaos.c": ["chaos"]}
+
+
+def write(path, text):
+    path = os.path.join(SCRATCH, path)
+    os.makedirs(os.path.dirname(path), exist_ok=True)
+    with open(path, "w", encoding="utf-8") as file:
+        file.write(text)
+    return path
+
+
+def run(times, *arguments, preset="dev", whole="2,400", said=None, skipped=(), labels=None):
+    """(exit status, stdout, stderr)"""
+    labels = LABELS if labels is None else labels
+    write(f"build/{preset}/tests.json", json.dumps({"tests": [
+        {"name": name, "properties": [{"name": "TIMEOUT", "value": 5.0}, {"name": "LABELS", "value": value}]}
+        for name, value in labels.items()]}))
+    write(f"build/{preset}/tests.xml", "<testsuite>" + "".join(
+        f'<testcase name="{name}" time="{time}">{"<skipped/>" if name in skipped else ""}'
+        f"<system-out>{(said or {}).get(name, '')}</system-out></testcase>"
+        for name, time in times.items()) + "</testsuite>")
+    docs = write("testing.md", DOCS.format(whole=whole))
+    done = subprocess.run([sys.executable, STAGES, "--docs", docs, "--build", os.path.join(SCRATCH, "build"),
+                           *arguments, preset], capture_output=True, text=True, check=False)
+    return done.returncode, done.stdout, done.stderr
+
+
+def holds(answer, status, *words):
+    got, out, errors = answer
+    assert got == status, answer
+    for word in words:
+        assert word in (errors if status else out), (word, answer)
+
+
+def main():
+    good = {"unit.a": 4.5, "unit.b": 5.0, "chaos.c": 59}
+    holds(run(good), 0, "skipped: 0", "unit                 10       10")
+    holds(run({"unit.a": 900, "unit.b": 99, "chaos.c": 1}, preset="asan"), 0)
+    holds(run({**good, "unit.b": 6.0}), 1, "stage unit took 10 s, its budget is 10 s")
+    holds(run({**good, "chaos.c": 61}), 1, "stage chaos took 61 s, its budget is 60 s")
+    holds(run({**good, "new.d": 1}, labels={**LABELS, "new.d": ["new"]}), 1, "stage new has no budget")
+    holds(run(good, labels={"unit.a": ["unit"], "unit.b": ["unit"]}), 1, "stage none has no budget",
+          "there is a budget for chaos, but no such test")
+    holds(run({"unit.a": 1}), 0)  # a part of the tests
+    holds(run(good, "--took", "2400"), 0, "in all 2400 s of 2400 s")
+    holds(run(good, "--took", "2401"), 1, "all together took 2401 s")
+    holds(run(good, whole="34"), 1, "the budgets add up to 35 s")
+    holds(run(good, preset="tsan"), 1, "no budgets for tsan")
+    # Skipped: all of a test, parts of two, and one that does not say why.
+    holds(run(good, skipped=("chaos.c", "unit.b"),
+              said={"chaos.c": "test_x …\n  skipped: not root\n", "unit.a":
+                    "ok\nskipped: no valgrind here\nit skipped: nothing\n[  SKIPPED ] a_part\n"}),
+          0, "skipped: 3", "dev chaos.c: not root", "dev unit.b: it gave no reason",
+          "dev unit.a in part: no valgrind here")
+    holds(run(good, said={"unit.a": "[ RUN      ] a_part\n[  SKIPPED ] a_part\n"}), 0, "skipped: 1",
+          "dev unit.a in part: a_part, it gave no reason")
+    print("ok")
+
+
+main()
