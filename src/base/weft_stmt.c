@@ -163,6 +163,10 @@ const void *weft_stmt_blob(const weft_stmt_t *self, int column, size_t *size) {
     return bytes;
 }
 
+int weft_stmt_columns(const weft_stmt_t *self) {
+    return sqlite3_data_count(self->stmt);
+}
+
 bool weft_stmt_is_null(const weft_stmt_t *self, int column) {
     return sqlite3_column_type(self->stmt, column) == SQLITE_NULL;
 }

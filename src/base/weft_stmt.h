@@ -55,6 +55,7 @@ uint64_t weft_stmt_bits(const weft_stmt_t *self, int column);
 /* Valid until the next row or weft_stmt_done; NULL for NULL. */
 const char *weft_stmt_text(const weft_stmt_t *self, int column, size_t *size);
 const void *weft_stmt_blob(const weft_stmt_t *self, int column, size_t *size);
+int weft_stmt_columns(const weft_stmt_t *self); /* of the row in hand */
 bool weft_stmt_is_null(const weft_stmt_t *self, int column);
 bool weft_stmt_is_blob(const weft_stmt_t *self, int column);
 

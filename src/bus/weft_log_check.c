@@ -1,6 +1,7 @@
 /* weft_log_check: see weft_log_check.h. */
 #include "weft_log_check.h"
 
+#include "weft_check_postings.h"
 #include "weft_checksum.h"
 #include "weft_limits.h"
 #include "weft_log_reader.h"
@@ -31,6 +32,8 @@ typedef struct {
 
 typedef struct {
     weft_log_check_t *out;
+    weft_log_check_fn progress; /* may be NULL */
+    void *progress_arg;
     char path[PATH_MAX];
     sqlite3 *db; /* for what is not in rows */
     weft_log_reader_t *reader;
@@ -134,6 +137,10 @@ static weft_err_t s_reader_says(weft_check_run_t *self, weft_err_t rc, uint64_t 
                  *reason ? reason : weft_err_text(rc));
 }
 
+static bool s_beside_rows(const weft_check_run_t *self) {
+    return strcmp(weft_log_reader_reason(self->reader), weft_log_meta_damaged) == 0;
+}
+
 /* The next page of rows. It goes on where the last one ended. */
 static weft_err_t s_rows(weft_check_run_t *self) {
     static const weft_text_t all = {.data = ">", .size = 1};
@@ -197,7 +204,7 @@ static weft_err_t s_origins(weft_check_run_t *self) {
     size_t cursor = 0;
     weft_check_origin_t *origin;
     weft_err_t rc = weft_log_reader_origins(self->reader, s_compare, self);
-    if (rc != WEFT_OK) return s_say(self, rc, 0, "the origins cannot be read");
+    if (rc != WEFT_OK) return s_reader_says(self, rc, 0);
     if (self->failed) return WEFT_E_CORRUPT;
     while ((origin = weft_map_next(self->origins, &cursor)))
         if (!origin->compared)
@@ -240,19 +247,17 @@ static weft_err_t s_types(weft_check_run_t *self, bool before) {
     return rc == WEFT_OK ? found : s_say(self, rc, 0, "the types cannot be read");
 }
 
-static weft_err_t s_log_id(weft_check_run_t *self) {
-    weft_stmt_t st;
-    size_t size = 0;
-    weft_err_t rc = weft_stmt_prepare(&st, self->db, weft_sql_meta);
-    if (rc == WEFT_OK) {
-        weft_stmt_bind_text(&st, 1, "log", 3);
-        const void *bytes = weft_stmt_row(&st) ? weft_stmt_blob(&st, 0, &size) : NULL;
-        if (size == sizeof self->out->log.bytes) memcpy(self->out->log.bytes, bytes, size);
-        rc = weft_stmt_done(&st);
-        weft_stmt_free(&st);
-    }
-    if (rc == WEFT_OK && size != sizeof self->out->log.bytes) rc = WEFT_E_CORRUPT;
-    return rc == WEFT_OK ? rc : s_say(self, rc, 0, "the id of the log cannot be read");
+static void s_tell(void *arg) {
+    weft_check_run_t *self = arg;
+    if (self->progress) self->progress(self->progress_arg, self->out);
+}
+
+static weft_err_t s_postings(weft_check_run_t *self) {
+    weft_log_check_t *out = self->out;
+    weft_err_t rc = weft_check_postings(self->db, s_tell, self, &out->blocks, out->reason,
+                                        sizeof out->reason);
+    if (rc == WEFT_OK || rc == WEFT_E_NOMEM || *out->reason) return rc;
+    return s_say(self, rc, 0, "the index of types cannot be read");
 }
 
 static weft_err_t s_integrity(weft_check_run_t *self) {
@@ -307,40 +312,41 @@ static weft_err_t s_open(weft_check_run_t *self, const char *dir) {
     if (rc != WEFT_OK && access(self->path, F_OK) != 0)
         return s_say(self, WEFT_E_NOT_FOUND, 0, "there is no log.db in it");
     if (rc == WEFT_OK) rc = s_schema(self);
-    if (rc == WEFT_OK) rc = s_log_id(self);
     if (rc == WEFT_OK) rc = weft_log_reader_new(&self->reader, self->path);
     if (rc != WEFT_OK && !*self->out->reason)
         s_say(self, rc, 0, "log.db cannot be opened: %s", weft_err_text(rc));
     return rc;
 }
 
-static weft_err_t s_run(weft_check_run_t *self, weft_log_check_fn progress, void *arg) {
+static weft_err_t s_run(weft_check_run_t *self) {
     weft_err_t rc = s_types(self, true);
     while (rc == WEFT_OK && !self->done) {
         rc = weft_log_reader_begin(self->reader, &self->head);
+        self->out->log = weft_log_reader_meta(self->reader)->log;
         if (rc == WEFT_OK)
             rc = s_rows(self);
         else
-            s_reader_says(self, rc, self->head.position + 1);
+            s_reader_says(self, rc, s_beside_rows(self) ? 0 : self->head.position + 1);
         self->done = self->at == self->head.position;
         if (rc == WEFT_OK && self->done) rc = s_origins(self);
         weft_log_reader_end(self->reader);
-        if (progress) progress(arg, self->out);
+        s_tell(self);
     }
     if (rc == WEFT_OK) rc = s_types(self, false);
+    if (rc == WEFT_OK) rc = s_postings(self);
     if (rc == WEFT_OK) rc = s_integrity(self);
     return rc;
 }
 
 weft_err_t weft_log_check(const char *dir, weft_log_check_fn progress, void *arg,
                           weft_log_check_t *out) {
-    weft_check_run_t self = {.out = out};
+    weft_check_run_t self = {.out = out, .progress = progress, .progress_arg = arg};
     *out = (weft_log_check_t){0};
     weft_buf_init(&self.page);
     self.origins = weft_map_new();
     self.types = weft_map_new();
     weft_err_t rc = self.origins && self.types ? s_open(&self, dir) : WEFT_E_NOMEM;
-    if (rc == WEFT_OK) rc = s_run(&self, progress, arg);
+    if (rc == WEFT_OK) rc = s_run(&self);
     if (rc == WEFT_E_NOMEM) s_say(&self, rc, 0, "out of memory");
     weft_log_reader_destroy(&self.reader);
     weft_db_close(&self.db);

@@ -1,7 +1,8 @@
 /* weft_log_check: is a whole store as it was written? Reads only.
  *
  * Every row is read as catch-up reads it (checksum, chain, gaps, type), every event is decoded, and the
- * origins' last, position and chain are worked out anew and compared; then SQLite checks its own file.
+ * origins' last, position and chain are worked out anew and compared, and so are the postings; then SQLite
+ * checks its own file.
  * Rows never change once they are committed, so this may run while a bus holds the store: rows are
  * read in short transactions, the last of which also holds the origins. */
 #ifndef WEFT_LOG_CHECK_H
@@ -14,6 +15,7 @@ typedef struct {
     uint64_t first, head; /* rows first..head are kept; first = head + 1: none */
     uint64_t rows, bytes; /* verified, and what their events hold */
     uint64_t origins, types;
+    uint64_t blocks;   /* of postings, worked out anew */
     uint64_t position; /* the first that is damaged; 0: none, or no row's fault */
     char reason[512];  /* what is wrong, or why it cannot be read */
 } weft_log_check_t;

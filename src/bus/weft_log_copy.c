@@ -5,6 +5,7 @@
 #include "weft_log_origins.h"
 #include "weft_log_partial.h"
 #include "weft_log_sql.h"
+#include "weft_log_trust.h"
 #include "weft_stmt.h"
 
 #include <errno.h>
@@ -29,6 +30,7 @@ typedef struct {
     char source[PATH_MAX];
     weft_log_partial_t place;
     int sync_fd;
+    bool trusted; /* the source has checksums of what stands beside the rows */
     sqlite3 *db;
     weft_stmt_t rows, top, wanted;
 } weft_copy_run_t;
@@ -102,6 +104,7 @@ static weft_err_t s_check_source(weft_copy_run_t *self) {
     if (version > WEFT_LOG_SCHEMA)
         return s_say(self, WEFT_E_SCHEMA, "%s has schema %lld, this weft knows %d: use a newer one",
                      self->source, (long long) version, WEFT_LOG_SCHEMA);
+    self->trusted = version >= WEFT_LOG_SCHEMA_TRUSTED;
     return WEFT_OK;
 }
 
@@ -118,9 +121,10 @@ static weft_err_t s_open(weft_copy_run_t *self) {
     weft_err_t rc = weft_db_exec(self->db, sql);
     if (rc == WEFT_OK) rc = weft_db_exec(self->db, weft_sql_create);
     if (rc == WEFT_OK) rc = weft_db_exec(self->db, weft_sql_create_readers);
-    if (rc == WEFT_OK) rc = weft_db_exec(self->db, "DELETE FROM main.meta");
     if (rc == WEFT_OK) rc = s_attach(self);
     if (rc == WEFT_OK) rc = s_check_source(self);
+    if (rc == WEFT_OK && self->trusted) rc = weft_db_exec(self->db, weft_sql_create_sums);
+    if (rc == WEFT_OK) rc = weft_db_exec(self->db, "DELETE FROM main.meta");
     if (rc == WEFT_OK) rc = weft_stmt_prepare(&self->rows, self->db, weft_sql_copy_rows);
     if (rc == WEFT_OK) rc = weft_stmt_prepare(&self->top, self->db, weft_sql_copy_top);
     if (rc == WEFT_OK) rc = weft_stmt_prepare(&self->wanted, self->db, weft_sql_copy_wanted);
@@ -215,11 +219,13 @@ static bool s_on_origins(void *arg, uint64_t at) {
 
 /* What stands beside the rows as it was when the log ended there. */
 static weft_err_t s_fit(weft_copy_run_t *self) {
-    if (!s_cut(self)) return WEFT_OK;
+    weft_err_t rc = self->trusted ? WEFT_OK : weft_log_trust_all(self->db);
+    if (rc != WEFT_OK || !s_cut(self)) return s_database(self, rc, "copy");
     self->out->doing = "read";
-    weft_err_t rc = weft_log_origins_cut(self->db, self->up_to, s_on_origins, self);
+    rc = weft_log_origins_cut(self->db, self->up_to, s_on_origins, self);
     if (rc == WEFT_E_INTERRUPTED) return s_say(self, rc, "interrupted");
     if (rc == WEFT_OK) rc = weft_db_exec(self->db, weft_sql_types_unused);
+    if (rc == WEFT_OK) rc = weft_log_trust_meta(self->db);
     return s_database(self, rc, "cut");
 }
 

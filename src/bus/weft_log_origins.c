@@ -4,6 +4,7 @@
 #include "weft_checksum.h"
 #include "weft_limits.h"
 #include "weft_log_sql.h"
+#include "weft_log_trust.h"
 #include "weft_map.h"
 #include "weft_stmt.h"
 #include "weft_wire_event.h"
@@ -116,11 +117,13 @@ static weft_err_t s_put(weft_cut_t *self) {
     const weft_cut_origin_t *origin;
     weft_err_t rc = weft_stmt_prepare(&st, self->db, weft_sql_origin_add);
     while (rc == WEFT_OK && (origin = weft_map_next(self->origins, &cursor))) {
-        weft_stmt_bind_blob(&st, 1, origin->uuid.bytes, sizeof origin->uuid.bytes);
-        weft_stmt_bind_text(&st, 2, origin->source, origin->source_size);
-        weft_stmt_bind_bits(&st, 3, origin->last);
-        weft_stmt_bind_bits(&st, 4, origin->position);
-        weft_stmt_bind_bits(&st, 5, origin->from_start ? origin->chain : 0);
+        weft_log_origin_t row = {.uuid = origin->uuid.bytes,
+                                 .source = origin->source ? origin->source : "",
+                                 .source_size = origin->source_size,
+                                 .last = origin->last,
+                                 .position = origin->position,
+                                 .chain = origin->from_start ? origin->chain : 0};
+        weft_log_bind_origin(&st, &row);
         rc = weft_stmt_run(&st);
     }
     weft_stmt_free(&st);

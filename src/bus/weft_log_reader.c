@@ -49,12 +49,11 @@ weft_err_t weft_log_reader_new(weft_log_reader_t **out, const char *path) {
         const char *sql;
     } all[] = {
         {&self->head, weft_sql_head},
-        {&self->anchor, weft_sql_anchor},
+        {&self->meta, weft_sql_meta_all},
         {&self->row, weft_sql_row},
         {&self->chain, weft_sql_chain},
         {&self->origin, weft_sql_origin},
         {&self->origins, weft_sql_origins},
-        {&self->origins_top, weft_sql_origins_top},
         {&self->types_after, weft_sql_types_after},
         {&self->rows_after, weft_sql_rows_after},
         {&self->look, weft_sql_look},
@@ -73,12 +72,11 @@ void weft_log_reader_destroy(weft_log_reader_t **self_p) {
     weft_log_reader_t *self = *self_p;
     if (!self) return;
     weft_stmt_free(&self->head);
-    weft_stmt_free(&self->anchor);
+    weft_stmt_free(&self->meta);
     weft_stmt_free(&self->row);
     weft_stmt_free(&self->chain);
     weft_stmt_free(&self->origin);
     weft_stmt_free(&self->origins);
-    weft_stmt_free(&self->origins_top);
     weft_stmt_free(&self->types_after);
     weft_stmt_free(&self->rows_after);
     weft_stmt_free(&self->look);
@@ -97,19 +95,14 @@ void weft_log_reader_share(weft_log_reader_t *self, weft_turnstile_t *turnstile)
     self->turnstile = turnstile;
 }
 
-static weft_err_t s_read_anchor(weft_log_reader_t *self) {
-    bool found = false;
-    if (weft_stmt_row(&self->anchor)) {
-        found = !weft_stmt_is_null(&self->anchor, 0) && !weft_stmt_is_null(&self->anchor, 1) &&
-                weft_stmt_int(&self->anchor, 0) >= 0;
-        self->at.anchor = (uint64_t) weft_stmt_int(&self->anchor, 0);
-        self->at.anchor_chain = weft_stmt_bits(&self->anchor, 1);
-        self->at.stored_us = weft_stmt_int(&self->anchor, 2);
-    }
-    weft_err_t rc = weft_stmt_done(&self->anchor);
-    if (rc != WEFT_OK || found) return rc;
-    snprintf(self->reason, sizeof self->reason, "its anchor is damaged");
-    return WEFT_E_CORRUPT;
+static weft_err_t s_read_meta(weft_log_reader_t *self) {
+    weft_err_t rc = weft_log_read_meta(&self->meta, &self->known);
+    if (rc == WEFT_E_CORRUPT)
+        snprintf(self->reason, sizeof self->reason, "%s", weft_log_meta_damaged);
+    self->at.anchor = self->known.anchor;
+    self->at.anchor_chain = self->known.anchor_chain;
+    self->at.stored_us = self->known.anchor_stored_us;
+    return rc;
 }
 
 weft_err_t weft_log_reader_begin(weft_log_reader_t *self, weft_log_head_t *head) {
@@ -119,7 +112,7 @@ weft_err_t weft_log_reader_begin(weft_log_reader_t *self, weft_log_head_t *head)
     self->open = true;
     weft_err_t rc = weft_db_exec(self->db, "BEGIN");
     if (rc != WEFT_OK) return rc;
-    rc = s_read_anchor(self);
+    rc = s_read_meta(self);
     if (rc != WEFT_OK) return rc;
     self->at.position = self->at.anchor;
     self->at.chain = self->at.anchor_chain;
@@ -145,6 +138,10 @@ void weft_log_reader_end(weft_log_reader_t *self) {
         weft_diag(WEFT_DIAG_WARN, "reader.end", "sqlite=\"%s\"", sqlite3_errmsg(self->db));
     if (self->turnstile) weft_turnstile_leave(self->turnstile);
     self->open = false;
+}
+
+const weft_log_meta_t *weft_log_reader_meta(const weft_log_reader_t *self) {
+    return &self->known;
 }
 
 /* ---- single rows */
@@ -234,39 +231,71 @@ weft_err_t weft_log_reader_readers(weft_log_reader_t *self,
     return rc;
 }
 
+/* The reason names it as far as its name can be read. */
+static weft_err_t s_damaged_origin(weft_log_reader_t *self, const void *uuid) {
+    char text[33] = "of no name";
+    if (uuid) weft_uuid_text(text, uuid);
+    snprintf(self->reason, sizeof self->reason, "origin %s is damaged: its checksum does not fit",
+             text);
+    return WEFT_E_CORRUPT;
+}
+
 weft_err_t weft_log_reader_origin(weft_log_reader_t *self, const weft_uuid_t *origin,
                                   weft_origin_state_t *out) {
+    weft_log_origin_t row;
+    weft_err_t whole = WEFT_OK;
     *out = (weft_origin_state_t){0};
     weft_stmt_bind_blob(&self->origin, 1, origin->bytes, sizeof origin->bytes);
     if (weft_stmt_row(&self->origin)) {
-        out->last = (uint64_t) weft_stmt_int(&self->origin, 0);
-        out->position = (uint64_t) weft_stmt_int(&self->origin, 1);
-        out->chain = weft_stmt_bits(&self->origin, 2);
+        whole = weft_log_take_origin(&self->origin, &row);
+        if (whole == WEFT_OK)
+            *out = (weft_origin_state_t){
+                .last = row.last, .position = row.position, .chain = row.chain};
     }
-    return weft_stmt_done(&self->origin);
+    weft_err_t rc = weft_stmt_done(&self->origin);
+    if (rc != WEFT_OK) return rc;
+    return whole == WEFT_OK ? WEFT_OK : s_damaged_origin(self, origin->bytes);
 }
 
 weft_err_t weft_log_reader_origins(weft_log_reader_t *self, weft_log_origin_fn fn, void *arg) {
     bool more = true;
-    while (more && weft_stmt_row(&self->origins)) {
-        size_t size;
-        weft_uuid_t origin = {0};
-        const void *bytes = weft_stmt_blob(&self->origins, 0, &size);
-        weft_origin_state_t state = {.last = (uint64_t) weft_stmt_int(&self->origins, 1),
-                                     .position = (uint64_t) weft_stmt_int(&self->origins, 2),
-                                     .chain = weft_stmt_bits(&self->origins, 3)};
-        if (size == sizeof origin.bytes) memcpy(origin.bytes, bytes, size); /* else: none of ours */
-        more = fn(arg, &origin, &state);
+    weft_err_t whole = WEFT_OK;
+    uint64_t count = 0;
+    while (more && whole == WEFT_OK && weft_stmt_row(&self->origins)) {
+        weft_log_origin_t row;
+        weft_uuid_t uuid;
+        whole = weft_log_take_origin(&self->origins, &row);
+        if (whole != WEFT_OK) {
+            whole = s_damaged_origin(self, row.uuid);
+            break;
+        }
+        memcpy(uuid.bytes, row.uuid, sizeof uuid.bytes);
+        weft_origin_state_t state = {
+            .last = row.last, .position = row.position, .chain = row.chain};
+        more = fn(arg, &uuid, &state);
+        count++;
     }
-    return weft_stmt_done(&self->origins);
+    weft_err_t rc = weft_stmt_done(&self->origins);
+    if (rc != WEFT_OK || whole != WEFT_OK) return rc != WEFT_OK ? rc : whole;
+    if (!more || !self->known.trusted || count == self->known.origins) return WEFT_OK;
+    snprintf(self->reason, sizeof self->reason,
+             "%" PRIu64 " origins are there, and %" PRIu64 " should be", count,
+             self->known.origins);
+    return WEFT_E_CORRUPT;
+}
+
+static bool s_note_top(void *arg, const weft_uuid_t *uuid, const weft_origin_state_t *state) {
+    uint64_t *top = arg;
+    (void) uuid;
+    if (state->position > *top) *top = state->position;
+    return true;
 }
 
 weft_err_t weft_log_reader_verify_head(weft_log_reader_t *self) {
     uint64_t chain, top = 0;
     weft_err_t rc = weft_log_reader_verify(self, self->at.position, &chain);
     if (rc != WEFT_OK) return rc;
-    if (weft_stmt_row(&self->origins_top)) top = (uint64_t) weft_stmt_int(&self->origins_top, 0);
-    rc = weft_stmt_done(&self->origins_top);
+    rc = weft_log_reader_origins(self, s_note_top, &top);
     if (rc != WEFT_OK || top <= self->at.position) return rc;
     return weft_log_damaged(self, self->at.position + 1, weft_log_missing);
 }

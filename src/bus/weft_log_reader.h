@@ -10,6 +10,7 @@
 #include "weft.h"
 #include "weft_buf.h"
 #include "weft_control.h"
+#include "weft_log_trust.h"
 #include "weft_readers.h"
 #include "weft_turnstile.h"
 
@@ -36,6 +37,8 @@ void weft_log_reader_share(weft_log_reader_t *self, weft_turnstile_t *turnstile)
 /* Start a read transaction; head is the log as it will be seen until end. */
 weft_err_t weft_log_reader_begin(weft_log_reader_t *self, weft_log_head_t *head);
 void weft_log_reader_end(weft_log_reader_t *self);
+/* What stands beside the rows, as begin has checked it. Owned by self, until the next begin. */
+const weft_log_meta_t *weft_log_reader_meta(const weft_log_reader_t *self);
 
 /* Is the row at this position whole and in the chain? WEFT_OK, WEFT_E_CORRUPT, WEFT_E_STORE.
  * chain out: at that position. The anchor's own position is always whole. */
@@ -44,14 +47,14 @@ weft_err_t weft_log_reader_verify(weft_log_reader_t *self, uint64_t position, ui
  * WEFT_E_GONE, WEFT_E_FORKED, WEFT_E_CORRUPT, WEFT_E_STORE; the reason names the numbers. */
 weft_err_t weft_log_reader_place(weft_log_reader_t *self, const weft_uuid_t *log,
                                  const weft_place_t *place);
-/* last is 0 if the origin is unknown. */
+/* last is 0 if the origin is unknown. WEFT_OK, WEFT_E_CORRUPT, WEFT_E_STORE. */
 weft_err_t weft_log_reader_origin(weft_log_reader_t *self, const weft_uuid_t *origin,
                                   weft_origin_state_t *out);
 /* Call fn for each origin until it says false. WEFT_OK also then; WEFT_E_CORRUPT, WEFT_E_STORE. */
 typedef bool (*weft_log_origin_fn)(void *arg, const weft_uuid_t *origin,
                                    const weft_origin_state_t *state);
 weft_err_t weft_log_reader_origins(weft_log_reader_t *self, weft_log_origin_fn fn, void *arg);
-/* Is the head's row whole, and does no origin know of a row beyond it? WEFT_OK, WEFT_E_CORRUPT,
+/* Is the head's row whole, are all origins there and whole, and does none know of a row beyond it? WEFT_OK, WEFT_E_CORRUPT,
  * WEFT_E_STORE. */
 weft_err_t weft_log_reader_verify_head(weft_log_reader_t *self);
 /* C2: append matching rows after from to w, as type, stamp, event. max_events ≥ 1.

@@ -13,12 +13,22 @@ const char weft_sql_create[] =
     "PRAGMA application_id=0x77656674;"
     "PRAGMA user_version=1;";
 
+const char weft_sql_create_sums[] = "ALTER TABLE origins ADD COLUMN sum INTEGER;"
+                                    "INSERT OR REPLACE INTO meta(key, value) VALUES('schema', 2);"
+                                    "PRAGMA user_version=2;";
+
 const char weft_sql_schema[] =
     "SELECT (SELECT application_id FROM pragma_application_id),"
     " (SELECT user_version FROM pragma_user_version), (SELECT count(*) FROM sqlite_schema)";
 
 const char weft_sql_meta_insert[] = "INSERT INTO meta(key, value) VALUES(?1, ?2)";
-const char weft_sql_meta[] = "SELECT value FROM meta WHERE key = ?1";
+const char weft_sql_meta_all[] = "SELECT (SELECT value FROM meta WHERE key = 'anchor_position'),"
+                                 " (SELECT value FROM meta WHERE key = 'anchor_chain'),"
+                                 " (SELECT value FROM meta WHERE key = 'anchor_stored_us'),"
+                                 " (SELECT value FROM meta WHERE key = 'log'),"
+                                 " (SELECT value FROM meta WHERE key = 'origins'),"
+                                 " (SELECT value FROM meta WHERE key = 'sum'),"
+                                 " (SELECT user_version FROM pragma_user_version)";
 
 /* Counts, since SQLite does not write a page that stays the same. */
 const char weft_sql_touch[] = "INSERT INTO meta(key, value) VALUES('retries', 1)"
@@ -27,13 +37,17 @@ const char weft_sql_touch[] = "INSERT INTO meta(key, value) VALUES('retries', 1)
 const char weft_sql_types_after[] = "SELECT id, name FROM types WHERE id > ?1 ORDER BY id";
 const char weft_sql_type_insert[] = "INSERT INTO types(id, name) VALUES(?1, ?2)";
 
-const char weft_sql_origin[] = "SELECT last, position, chain FROM origins WHERE origin = ?1";
-const char weft_sql_origins[] = "SELECT origin, last, position, chain FROM origins";
-const char weft_sql_origins_top[] = "SELECT max(position) FROM origins";
+/* All columns there are: an old store has no sum. */
+const char weft_sql_origin[] = "SELECT * FROM origins WHERE origin = ?1";
+const char weft_sql_origins[] = "SELECT * FROM origins";
+const char weft_sql_origins_count[] =
+    "INSERT OR REPLACE INTO meta(key, value) VALUES('origins', (SELECT count(*) FROM origins))";
 const char weft_sql_origin_put[] =
-    "INSERT INTO origins(origin, source, last, position, chain) VALUES(?1, ?2, ?3, ?4, ?5)"
+    "INSERT INTO origins(origin, source, last, position, chain, sum)"
+    " VALUES(?1, ?2, ?3, ?4, ?5, ?6)"
     " ON CONFLICT(origin) DO UPDATE SET source = excluded.source, last = excluded.last,"
-    " position = excluded.position, chain = excluded.chain";
+    " position = excluded.position, chain = excluded.chain, sum = excluded.sum";
+const char weft_sql_origin_trust[] = "UPDATE origins SET sum = ?2 WHERE origin = ?1";
 
 #define INSERT "INSERT INTO events(position, type, stored_us, chain, event) VALUES"
 #define ROW_1 "(?,?,?,?,?)"
@@ -61,8 +75,12 @@ const char weft_sql_create_postings[] =
 const char weft_sql_has_postings[] =
     "SELECT 1 FROM sqlite_schema WHERE type = 'table' AND name = 'postings'";
 const char weft_sql_postings[] = "SELECT types FROM postings WHERE block = ?1";
+const char weft_sql_postings_from[] =
+    "SELECT block, types FROM postings WHERE block >= ?1 ORDER BY block LIMIT 1";
 const char weft_sql_postings_put[] = "INSERT OR REPLACE INTO postings(block, types) VALUES(?1, ?2)";
 const char weft_sql_postings_forget[] = "DELETE FROM postings WHERE block < ?1";
+const char weft_sql_types_between[] = "SELECT position, type FROM events"
+                                      " WHERE position > ?1 AND position <= ?2 ORDER BY position";
 const char weft_sql_types_from[] =
     "SELECT position, type FROM events WHERE position > ?1 ORDER BY position";
 
@@ -73,10 +91,6 @@ const char weft_sql_look[] = "SELECT stored_us, length(event) FROM events WHERE 
 
 const char weft_sql_head[] =
     "SELECT position, stored_us, chain FROM events ORDER BY position DESC LIMIT 1";
-/* anchor_stored_us is there once the log has been trimmed */
-const char weft_sql_anchor[] = "SELECT (SELECT value FROM meta WHERE key = 'anchor_position'),"
-                               " (SELECT value FROM meta WHERE key = 'anchor_chain'),"
-                               " (SELECT value FROM meta WHERE key = 'anchor_stored_us')";
 const char weft_sql_row[] =
     "SELECT position, type, chain, stored_us, event FROM events WHERE position = ?1";
 const char weft_sql_chain[] = "SELECT chain FROM events WHERE position = ?1";
@@ -88,12 +102,11 @@ const char weft_sql_copy_rows[] =
     " WHERE position > ?1 AND position <= ?3 ORDER BY position LIMIT ?2";
 const char weft_sql_copy_top[] = "SELECT max(position) FROM main.events";
 const char weft_sql_copy_wanted[] = "SELECT max(position) FROM source.events";
-const char weft_sql_copy_rest[] =
-    "INSERT INTO main.meta SELECT key, value FROM source.meta;"
-    "INSERT INTO main.types SELECT id, name FROM source.types;"
-    "INSERT INTO main.origins SELECT origin, source, last, position, chain FROM source.origins;"
-    "DELETE FROM main.events WHERE position <="
-    " (SELECT value FROM main.meta WHERE key = 'anchor_position');";
+const char weft_sql_copy_rest[] = "INSERT INTO main.meta SELECT key, value FROM source.meta;"
+                                  "INSERT INTO main.types SELECT id, name FROM source.types;"
+                                  "INSERT INTO main.origins SELECT * FROM source.origins;"
+                                  "DELETE FROM main.events WHERE position <="
+                                  " (SELECT value FROM main.meta WHERE key = 'anchor_position');";
 const char weft_sql_copy_has_readers[] =
     "SELECT count(*) FROM source.sqlite_schema WHERE name = 'readers'";
 const char weft_sql_copy_readers[] = "INSERT INTO main.readers"
@@ -103,4 +116,5 @@ const char weft_sql_types_unused[] =
     "DELETE FROM types WHERE id NOT IN (SELECT DISTINCT type FROM events)";
 const char weft_sql_origins_forget[] = "DELETE FROM origins WHERE position > ?1";
 const char weft_sql_origin_add[] =
-    "INSERT OR IGNORE INTO origins(origin, source, last, position, chain) VALUES(?1, ?2, ?3, ?4, ?5)";
+    "INSERT OR IGNORE INTO origins(origin, source, last, position, chain, sum)"
+    " VALUES(?1, ?2, ?3, ?4, ?5, ?6)";

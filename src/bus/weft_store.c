@@ -5,7 +5,9 @@
 
 #include "weft_assert.h"
 #include "weft_crash.h"
+#include "weft_log_schema.h"
 #include "weft_log_sql.h"
+#include "weft_log_trust.h"
 #include "weft_os.h"
 #include "weft_stmt.h"
 #include "weft_store_index.h"
@@ -26,7 +28,7 @@ struct weft_store {
     char path[PATH_MAX];
     int lock;
     sqlite3 *db;
-    weft_uuid_t log;
+    weft_log_meta_t meta; /* as it is on disk */
     weft_log_head_t head;
     weft_err_t trouble;
     weft_turnstile_t *turnstile;
@@ -93,77 +95,13 @@ static weft_err_t s_enter_directory(weft_store_t *self, const char *dir, char *r
     return WEFT_OK;
 }
 
-static weft_err_t s_create_schema(weft_store_t *self) {
-    weft_stmt_t put;
-    weft_uuid_t log;
-    weft_os_uuid(&log);
-    weft_err_t rc = weft_db_exec(self->db, "BEGIN IMMEDIATE");
-    if (rc == WEFT_OK) rc = weft_db_exec(self->db, weft_sql_create);
-    if (rc == WEFT_OK) rc = weft_stmt_prepare(&put, self->db, weft_sql_meta_insert);
-    if (rc == WEFT_OK) {
-        weft_stmt_bind_text(&put, 1, "log", 3);
-        weft_stmt_bind_blob(&put, 2, log.bytes, sizeof log.bytes);
-        rc = weft_stmt_run(&put);
-        weft_stmt_free(&put);
-    }
-    if (rc == WEFT_OK) rc = weft_db_exec(self->db, "COMMIT");
-    return rc;
-}
-
-static weft_err_t s_check_schema(weft_store_t *self, char *reason, size_t size) {
-    weft_stmt_t st;
-    int64_t application = 0, version = 0, tables = 0;
-    weft_err_t rc = weft_stmt_prepare(&st, self->db, weft_sql_schema);
-    if (rc == WEFT_OK) {
-        if (weft_stmt_row(&st)) {
-            application = weft_stmt_int(&st, 0);
-            version = weft_stmt_int(&st, 1);
-            tables = weft_stmt_int(&st, 2);
-        }
-        rc = weft_stmt_done(&st);
-        weft_stmt_free(&st);
-    }
-    if (rc == WEFT_OK && tables == 0)
-        rc = s_create_schema(self);
-    else if (rc == WEFT_OK && application != WEFT_LOG_APPLICATION_ID)
-        return s_reason(reason, size, WEFT_E_STORE,
-                        "%s is an SQLite database, but not a weft log: choose another --store",
-                        self->path);
-    else if (rc == WEFT_OK && version > WEFT_LOG_SCHEMA)
-        return s_reason(reason, size, WEFT_E_SCHEMA,
-                        "%s has schema %lld, this weft-bus knows %d: use a newer weft-bus",
-                        self->path, (long long) version, WEFT_LOG_SCHEMA);
-    if (rc == WEFT_OK) rc = weft_db_exec(self->db, weft_sql_create_readers);
-    if (rc == WEFT_OK) rc = weft_db_exec(self->db, weft_sql_create_postings);
-    if (rc != WEFT_OK)
-        return s_reason(reason, size, rc, "cannot set up %s: %s", self->path, weft_err_text(rc));
-    return WEFT_OK;
-}
-
-static weft_err_t s_read_log_id(weft_store_t *self) {
-    weft_stmt_t st;
-    bool found = false;
-    weft_err_t rc = weft_stmt_prepare(&st, self->db, weft_sql_meta);
-    if (rc != WEFT_OK) return rc;
-    weft_stmt_bind_text(&st, 1, "log", 3);
-    if (weft_stmt_row(&st)) {
-        size_t size;
-        const void *bytes = weft_stmt_blob(&st, 0, &size);
-        found = bytes && size == sizeof self->log.bytes;
-        if (found) memcpy(self->log.bytes, bytes, size);
-    }
-    rc = weft_stmt_done(&st);
-    weft_stmt_free(&st);
-    return rc == WEFT_OK && !found ? WEFT_E_CORRUPT : rc;
-}
-
 /* Start after the last row; it must be whole (P6). Older rows are checked as they are read. */
 static weft_err_t s_check_head(weft_store_t *self, char *reason, size_t size) {
     weft_log_reader_t *reader = NULL;
-    weft_err_t rc = s_read_log_id(self);
-    if (rc == WEFT_OK) rc = weft_log_reader_new(&reader, self->path);
+    weft_err_t rc = weft_log_reader_new(&reader, self->path);
     if (rc == WEFT_OK) rc = weft_log_reader_begin(reader, &self->head);
     if (rc == WEFT_OK) rc = weft_log_reader_verify_head(reader);
+    if (rc == WEFT_OK) self->meta = *weft_log_reader_meta(reader);
     if (rc == WEFT_E_CORRUPT)
         s_reason(reason, size, rc,
                  "%s is damaged%s%s: restore a copy, or start with an empty --store", self->path,
@@ -242,7 +180,7 @@ weft_err_t weft_store_open(weft_store_t **out, const char *dir, bool full, char 
     if (!(self->turnstile = weft_turnstile_new())) goto out;
     if ((rc = s_enter_directory(self, dir, reason, reason_size)) != WEFT_OK) goto out;
     if ((rc = s_open_database(self, full, reason, reason_size)) != WEFT_OK) goto out;
-    if ((rc = s_check_schema(self, reason, reason_size)) != WEFT_OK) goto out;
+    if ((rc = weft_log_schema_open(self->db, self->path, reason, reason_size)) != WEFT_OK) goto out;
     if ((rc = s_check_head(self, reason, reason_size)) != WEFT_OK) goto out;
     if ((rc = s_prepare(self)) != WEFT_OK) {
         s_reason(reason, reason_size, rc, "cannot prepare %s: %s", self->path, weft_err_text(rc));
@@ -282,7 +220,7 @@ const char *weft_store_path(const weft_store_t *self) {
 }
 
 const weft_uuid_t *weft_store_log(const weft_store_t *self) {
-    return &self->log;
+    return &self->meta.log;
 }
 
 const weft_log_head_t *weft_store_head(const weft_store_t *self) {
@@ -334,14 +272,15 @@ static weft_err_t s_trouble(weft_store_t *self, weft_err_t rc) {
 
 weft_err_t weft_store_origin(weft_store_t *self, const uint8_t uuid[16], uint64_t *last,
                              uint64_t *position, uint64_t *chain) {
-    *last = *position = *chain = 0;
+    weft_log_origin_t row = {0};
+    weft_err_t whole = WEFT_OK;
     weft_stmt_bind_blob(&self->origin, 1, uuid, 16);
-    if (weft_stmt_row(&self->origin)) {
-        *last = (uint64_t) weft_stmt_int(&self->origin, 0);
-        *position = (uint64_t) weft_stmt_int(&self->origin, 1);
-        *chain = weft_stmt_bits(&self->origin, 2);
-    }
-    return s_trouble(self, weft_stmt_done(&self->origin));
+    if (weft_stmt_row(&self->origin)) whole = weft_log_take_origin(&self->origin, &row);
+    *last = row.last;
+    *position = row.position;
+    *chain = row.chain;
+    weft_err_t rc = weft_stmt_done(&self->origin);
+    return rc == WEFT_OK ? whole : s_trouble(self, rc);
 }
 
 /* ---- writing */
@@ -388,22 +327,40 @@ static weft_err_t s_put_rows(weft_store_t *self, weft_sequencer_t *sequencer) {
     return rc;
 }
 
-static weft_err_t s_put_origins(weft_store_t *self, weft_sequencer_t *sequencer) {
+static weft_err_t s_put_meta(weft_store_t *self, const char *key, uint64_t value) {
+    weft_stmt_bind_text(&self->meta_put, 1, key, strlen(key));
+    weft_stmt_bind_bits(&self->meta_put, 2, value);
+    return weft_stmt_run(&self->meta_put);
+}
+
+/* added: origins that were not there before. */
+static weft_err_t s_put_origins(weft_store_t *self, weft_sequencer_t *sequencer, uint64_t *added) {
     size_t count;
+    *added = 0;
     weft_seq_origin_t **touched = weft_sequencer_touched(sequencer, &count);
     for (size_t i = 0; i < count; i++) {
         const weft_seq_origin_t *origin = touched[i];
         if (origin->pending_last == origin->last) continue;
         WEFT_ASSERT(origin->pending_last > origin->last); /* I2 */
-        weft_stmt_bind_blob(&self->origin_put, 1, origin->uuid.bytes, sizeof origin->uuid.bytes);
-        weft_stmt_bind_text(&self->origin_put, 2, origin->source, origin->source_size);
-        weft_stmt_bind_int(&self->origin_put, 3, (int64_t) origin->pending_last);
-        weft_stmt_bind_int(&self->origin_put, 4, (int64_t) origin->pending_position);
-        weft_stmt_bind_bits(&self->origin_put, 5, origin->pending_chain);
+        weft_log_origin_t row = {.uuid = origin->uuid.bytes,
+                                 .source = origin->source,
+                                 .source_size = origin->source_size,
+                                 .last = origin->pending_last,
+                                 .position = origin->pending_position,
+                                 .chain = origin->pending_chain};
+        weft_log_bind_origin(&self->origin_put, &row);
         weft_err_t rc = weft_stmt_run(&self->origin_put);
         if (rc != WEFT_OK) return rc;
+        *added += origin->last == 0;
     }
     return WEFT_OK;
+}
+
+static weft_err_t s_count_origins(weft_store_t *self, weft_log_meta_t *meta, uint64_t added) {
+    if (!added) return WEFT_OK;
+    meta->origins += added;
+    weft_err_t rc = s_put_meta(self, "origins", meta->origins);
+    return rc == WEFT_OK ? s_put_meta(self, "sum", weft_log_meta_sum(meta)) : rc;
 }
 
 static void s_well(weft_store_t *self) {
@@ -437,11 +394,14 @@ weft_err_t weft_store_retry(weft_store_t *self) {
 weft_err_t weft_store_append(weft_store_t *self, weft_sequencer_t *sequencer) {
     if (s_closed(self)) return self->trouble;
     int64_t last_type = self->last_type;
+    uint64_t added = 0;
+    weft_log_meta_t meta = self->meta;
     weft_err_t rc = weft_db_exec(self->db, "BEGIN IMMEDIATE");
     if (rc == WEFT_OK) rc = s_put_types(self, sequencer, &last_type);
     if (rc == WEFT_OK) rc = s_put_rows(self, sequencer);
     if (rc == WEFT_OK) rc = weft_store_index_add(&self->index, sequencer);
-    if (rc == WEFT_OK) rc = s_put_origins(self, sequencer);
+    if (rc == WEFT_OK) rc = s_put_origins(self, sequencer, &added);
+    if (rc == WEFT_OK) rc = s_count_origins(self, &meta, added);
     WEFT_CRASH_POINT("store.written");
     if (rc == WEFT_OK) rc = weft_db_exec(self->db, "COMMIT");
     if (rc != WEFT_OK) {
@@ -450,6 +410,7 @@ weft_err_t weft_store_append(weft_store_t *self, weft_sequencer_t *sequencer) {
         return rc;
     }
     self->last_type = last_type;
+    self->meta = meta;
     s_well(self);
     return WEFT_OK;
 }
@@ -472,7 +433,7 @@ static weft_err_t s_end_upkeep(weft_store_t *self, weft_err_t rc) {
 }
 
 uint64_t weft_store_anchor(const weft_store_t *self) {
-    return self->head.anchor;
+    return self->meta.anchor;
 }
 
 int weft_store_synchronous(const weft_store_t *self) {
@@ -485,22 +446,16 @@ int weft_store_synchronous(const weft_store_t *self) {
     return value;
 }
 
-static weft_err_t s_put_meta(weft_store_t *self, const char *key, uint64_t value) {
-    weft_stmt_bind_text(&self->meta_put, 1, key, strlen(key));
-    weft_stmt_bind_bits(&self->meta_put, 2, value);
-    return weft_stmt_run(&self->meta_put);
-}
-
 weft_err_t weft_store_trim(weft_store_t *self, uint64_t to) {
-    WEFT_ASSERT(to > self->head.anchor);
+    WEFT_ASSERT(to > self->meta.anchor);
     if (s_closed(self)) return self->trouble;
-    uint64_t chain = 0;
-    int64_t stored_us = 0;
+    weft_log_meta_t meta = self->meta;
+    meta.anchor = to;
     weft_stmt_bind_bits(&self->look, 1, to);
     bool found = weft_stmt_row(&self->look);
     if (found) {
-        stored_us = weft_stmt_int(&self->look, 3);
-        chain = weft_stmt_bits(&self->look, 2);
+        meta.anchor_stored_us = weft_stmt_int(&self->look, 3);
+        meta.anchor_chain = weft_stmt_bits(&self->look, 2);
     }
     weft_err_t rc = weft_stmt_done(&self->look);
     if (rc != WEFT_OK) return s_trouble(self, rc);
@@ -510,10 +465,11 @@ weft_err_t weft_store_trim(weft_store_t *self, uint64_t to) {
     if (rc == WEFT_OK) rc = weft_stmt_run(&self->forget);
     if (rc == WEFT_OK) rc = weft_store_index_forget(&self->index, to);
     if (rc == WEFT_OK) rc = s_put_meta(self, "anchor_position", to);
-    if (rc == WEFT_OK) rc = s_put_meta(self, "anchor_chain", chain);
-    if (rc == WEFT_OK) rc = s_put_meta(self, "anchor_stored_us", (uint64_t) stored_us);
+    if (rc == WEFT_OK) rc = s_put_meta(self, "anchor_chain", meta.anchor_chain);
+    if (rc == WEFT_OK) rc = s_put_meta(self, "anchor_stored_us", (uint64_t) meta.anchor_stored_us);
+    if (rc == WEFT_OK) rc = s_put_meta(self, "sum", weft_log_meta_sum(&meta));
     rc = s_end_upkeep(self, rc);
-    if (rc == WEFT_OK) self->head.anchor = to;
+    if (rc == WEFT_OK) self->meta = meta;
     return rc;
 }
 

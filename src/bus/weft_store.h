@@ -31,7 +31,7 @@ const weft_log_head_t *weft_store_head(const weft_store_t *self); /* as found wh
 
 /* Tell the sequencer all types. WEFT_OK, WEFT_E_STORE, WEFT_E_CORRUPT, WEFT_E_NOMEM. */
 weft_err_t weft_store_load_types(weft_store_t *self, weft_sequencer_t *sequencer);
-/* last out: 0 if the origin is unknown. */
+/* last out: 0 if the origin is unknown. WEFT_OK, WEFT_E_CORRUPT (this origin alone), or an error for good. */
 weft_err_t weft_store_origin(weft_store_t *self, const uint8_t uuid[16], uint64_t *last,
                              uint64_t *position, uint64_t *chain);
 /* Write the batch in hand in one transaction. Sets store_id of new types; the caller then calls

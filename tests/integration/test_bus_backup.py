@@ -6,7 +6,9 @@ import datetime
 import json
 import os
 import re
+import shutil
 import signal
+import sqlite3
 import subprocess
 import threading
 import time
@@ -154,6 +156,21 @@ def test_a_trimmed_store_is_copied_from_where_it_begins():
     wait_until("the trim", lambda: peer.welcome()["first"] == 40)
     told = json.loads(weft("backup", "--store", store("trimmed"), store("trimmed.copy"), "--json"))
     assert (told["first"], told["head"]) == (41, 100), told
+    bus.stop()
+
+
+def test_a_store_of_an_old_schema_is_copied():
+    """It has no checksums of what stands beside its rows; the copy has, and a bus runs on it."""
+    old, copy = os.path.join(os.environ["WEFT_SOURCE_DIR"], "tests", "old", "v1", "bus"), store("old.copy")
+    shutil.copytree(old, store("old"))
+    told = json.loads(weft("backup", "--store", store("old"), copy, "--json"))
+    assert json.loads(weft("check", copy, "--json"))["whole"]
+    with sqlite3.connect(copy + "/log.db") as db:
+        assert db.execute("PRAGMA user_version").fetchone() == (2,)
+        assert db.execute("SELECT count(*) FROM origins WHERE sum IS NULL").fetchone() == (0,)
+    db.close()
+    bus = Bus(copy)
+    assert int(bus.ready["head"]) == told["head"] > 0
     bus.stop()
 
 

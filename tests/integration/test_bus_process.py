@@ -185,7 +185,7 @@ def test_damaged_store_is_refused_and_left_as_it_is():
     db.close()
     assert len(expect_no_start("SCHEMA", "schema 9", "newer", name="damaged")) == 1
     with sqlite3.connect(path) as db:
-        db.execute("PRAGMA user_version=1")
+        db.execute("PRAGMA user_version=2")
     db.close()
     assert Bus(store("damaged")).ready["head"] == "50"
 

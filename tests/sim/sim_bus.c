@@ -166,9 +166,14 @@ static void s_keep(sim_frame_t *frame) {
     b->kept[b->kept_count++] = sim_hold(frame);
 }
 
+/* The clock of the bus. It may go back hundreds of times, an hour each, and still is after 1970: a bus cannot be told of earlier times. */
+static int64_t s_wall_us(void) {
+    return INT64_C(1700000000000000) + w.now * 1000 + w.bus.clock_us;
+}
+
 static void s_begin(void) {
     for (; w.bus.kept_count; w.bus.kept_count--) sim_release(w.bus.kept[w.bus.kept_count - 1]);
-    weft_sequencer_begin(w.bus.sequencer, w.now * 1000 + w.bus.clock_us);
+    weft_sequencer_begin(w.bus.sequencer, s_wall_us());
 }
 
 static void s_take(void) {
@@ -240,8 +245,7 @@ static void s_publish_events(void) {
 static void s_publish_record(void) {
     static weft_record_t record;
     weft_buf_t body = {0};
-    weft_sequencer_record(w.bus.sequencer, w.bus.boot, &w.bus.disk.log,
-                          w.now * 1000 + w.bus.clock_us + 1000000000000, &record);
+    weft_sequencer_record(w.bus.sequencer, w.bus.boot, &w.bus.disk.log, s_wall_us(), &record);
     weft_record_encode(&body, &record);
     sim_frame_t *frame = sim_frame(WEFT_TOPIC_COMMIT, strlen(WEFT_TOPIC_COMMIT), &body, NULL);
     weft_buf_free(&body);

@@ -19,7 +19,8 @@
     X(ROW_END, "event rows: link at the end of a large row (2)") \
     X(TREE, "event tree: inner pages")                           \
     X(PAGE_HEAD, "event tree: heads of pages, places of rows")   \
-    X(OTHER, "other tables: origins, types, meta, schema")       \
+    X(OTHER, "other tables: types, readers, postings, schema")   \
+    X(TRUST, "origins and meta: their rows")                     \
     X(FILE_HEAD, "head of the file")                             \
     X(FREE, "free space")
 
@@ -103,13 +104,14 @@ static inline void map_row(file_map_t *self, size_t at, bool events) {
 }
 
 /* A cell of an index, or of a table without rowid. They are small here: none overflows. */
-static inline void map_entry(file_map_t *self, size_t at) {
+static inline void map_entry(file_map_t *self, size_t at, file_class_t entries) {
     uint64_t size;
     size_t n = map_varint(self->bytes + at, &size);
-    map_mark(self, at, n + size, false, MAP_OTHER);
+    memset(self->of + at, entries, n + size);
 }
 
-static inline void map_tree(file_map_t *self, uint32_t number, bool events) {
+/* entries: what the entries of an index or a table without rowid are. */
+static inline void map_tree(file_map_t *self, uint32_t number, bool events, file_class_t entries) {
     size_t base = (number - 1) * self->page, at = base + (number == 1 ? 100 : 0);
     uint8_t kind = self->bytes[at];
     uint32_t count = map_big(self->bytes + at + 3, 2);
@@ -120,28 +122,34 @@ static inline void map_tree(file_map_t *self, uint32_t number, bool events) {
         size_t cell = base + map_big(self->bytes + at + head + 2 * i, 2);
         uint64_t key;
         if (kind == 13) map_row(self, cell, events);
-        if (kind == 10) map_entry(self, cell);
+        if (kind == 10) map_entry(self, cell, entries);
         if (kind != 5) continue;
         map_mark(self, cell, 4 + map_varint(self->bytes + cell + 4, &key), events, MAP_TREE);
-        map_tree(self, map_big(self->bytes + cell, 4), events);
+        map_tree(self, map_big(self->bytes + cell, 4), events, entries);
     }
     if (kind == 5) {
         map_mark(self, at + 8, 4, events, MAP_TREE);
-        map_tree(self, map_big(self->bytes + at + 8, 4), events);
+        map_tree(self, map_big(self->bytes + at + 8, 4), events, entries);
     }
 }
 
-/* events: root page of the event table; roots: of all others but the schema's. */
+/* A root page, and what lies on it: MAP_ROW_BODY stands for events. */
+typedef struct {
+    uint32_t page;
+    file_class_t holds;
+} file_root_t;
+
+/* roots: of all tables but the schema. */
 static inline void file_map_make(file_map_t *self, const uint8_t *bytes, size_t size,
-                                 uint32_t events, const uint32_t *roots, size_t count) {
+                                 const file_root_t *roots, size_t count) {
     uint32_t page = map_big(bytes + 16, 2);
     *self = (file_map_t){.bytes = bytes, .size = size, .page = page == 1 ? 65536 : page};
     self->of = malloc(size);
     memset(self->of, MAP_FREE, size);
     memset(self->of, MAP_FILE_HEAD, 100);
-    map_tree(self, 1, false);
-    map_tree(self, events, true);
-    for (size_t i = 0; i < count; i++) map_tree(self, roots[i], false);
+    map_tree(self, 1, false, MAP_OTHER);
+    for (size_t i = 0; i < count; i++)
+        map_tree(self, roots[i].page, roots[i].holds == MAP_ROW_BODY, roots[i].holds);
 }
 
 #endif

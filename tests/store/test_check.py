@@ -5,7 +5,7 @@ import os
 import sqlite3
 import subprocess
 
-from bus_client import SLOW, Bus, Peer, main, store
+from bus_client import SLOW, Bus, Peer, chain_after, main, store, words, xxh
 
 WEFT = os.path.join(os.environ["WEFT_BIN_DIR"], "weft")
 
@@ -64,10 +64,51 @@ def test_damage_is_named():
     damaged("type", "UPDATE types SET name = 'a.evil' WHERE id = 2", "is damaged", position=2)
     damaged("lost-type", "UPDATE events SET type = 9 WHERE position = 30", "type is unknown",
             position=30)
-    damaged("origin", "UPDATE origins SET last = last + 1", "source_seq 51")
-    damaged("origin-chain", "UPDATE origins SET chain = chain + 1", "another chain")
-    damaged("no-origin", "DELETE FROM origins", "not among the origins")
+    damaged("origin", "UPDATE origins SET last = last + 1", "origin", "checksum")
+    damaged("no-origin", "DELETE FROM origins", "0 origins are there, and 1 should be")
+    damaged("log", "UPDATE meta SET value = randomblob(16) WHERE key = 'log'", "the log's id")
     damaged("spare-type", "INSERT INTO types VALUES (3, 'c.d')", "type 3 has no row")
+
+
+def test_postings_are_those_of_the_rows():
+    """A block of 4,096 rows has postings; a changed copy, one in another's place, and what looks right but is
+    not that of the rows."""
+    bus, peer = filled("postings", 2 * 4096 + 10)
+    peer.close()
+    bus.stop()
+    path = store("postings/log.db")
+
+    def change(*statements):
+        with sqlite3.connect(path) as db:
+            for statement in statements:
+                db.execute(statement)
+        db.close()
+
+    def told(*words):
+        status, out, errors = check(store("postings"), "--json")
+        report = json.loads(out)
+        assert status == 1 and report["error"] == "CORRUPT" and report["position"] == 0, (out, errors)
+        for word in words:
+            assert word in report["reason"], out
+        change("DELETE FROM postings", "INSERT INTO postings SELECT * FROM saved")
+        assert check(store("postings"))[0] == 0
+
+    change("CREATE TABLE saved AS SELECT * FROM postings")
+    assert check(store("postings"))[0] == 0
+    change("UPDATE postings SET types = zeroblob(length(types)) WHERE block = 1")
+    told("rows 4097 to 8192", "checksum")
+    change("UPDATE postings SET types = CAST(types AS TEXT) WHERE block = 1")
+    told("rows 4097 to 8192", "checksum")
+    change("UPDATE postings SET block = 2 WHERE block = 1")
+    told("rows 8193 to 12288", "checksum")
+    # Whole in itself, but of other rows.
+    with sqlite3.connect(path) as db:
+        blob = db.execute("SELECT types FROM postings WHERE block = 0").fetchone()[0]
+        body = b"\x03" + blob[1:-8]  # the first list is of another type
+        db.execute("UPDATE postings SET types = ? WHERE block = 0",
+                   (body + words(chain_after(0, xxh(body))),))
+    db.close()
+    told("rows 1 to 4096", "not that of the rows")
 
 
 def test_wrong_use():

@@ -8,8 +8,8 @@ static void a_new_store_is_empty(void **state) {
     assert_int_equal(head->chain, 0);
     assert_int_equal(head->anchor, 0);
     assert_int_equal(fixture_sql(f, "PRAGMA page_size"), 16384);
-    assert_int_equal(fixture_sql(f, "PRAGMA user_version"), 1);
-    assert_int_equal(fixture_sql(f, "SELECT value FROM meta WHERE key = 'schema'"), 1);
+    assert_int_equal(fixture_sql(f, "PRAGMA user_version"), 2);
+    assert_int_equal(fixture_sql(f, "SELECT value FROM meta WHERE key = 'schema'"), 2);
 }
 
 static void log_id_stays(void **state) {
@@ -116,10 +116,10 @@ static void a_second_store_on_the_directory_is_refused(void **state) {
 static void a_newer_schema_is_refused(void **state) {
     fixture_t *f = *state;
     fixture_close(f);
-    fixture_sql(f, "PRAGMA user_version=2");
+    fixture_sql(f, "PRAGMA user_version=3");
     assert_rc(fixture_try_open(f), WEFT_E_SCHEMA);
-    assert_non_null(strstr(f->reason, "schema 2"));
-    fixture_sql(f, "PRAGMA user_version=1");
+    assert_non_null(strstr(f->reason, "schema 3"));
+    fixture_sql(f, "PRAGMA user_version=2");
     fixture_open(f);
 }
 
@@ -145,6 +145,7 @@ static void the_anchor_is_where_a_trimmed_log_begins(void **state) {
     fixture_sql(f, "DELETE FROM events WHERE position <= 15");
     fixture_sql(f, "UPDATE meta SET value = 15 WHERE key = 'anchor_position'");
     fixture_sql(f, "UPDATE meta SET value = %lld WHERE key = 'anchor_chain'", (long long) chain);
+    fixture_make_old(f);
     fixture_open(f);
     assert_int_equal(weft_store_head(f->store)->position, 20);
     assert_int_equal(weft_store_head(f->store)->anchor, 15);
@@ -158,6 +159,7 @@ static void the_anchor_is_where_a_trimmed_log_begins(void **state) {
     fixture_sql(f, "UPDATE meta SET value = 20 WHERE key = 'anchor_position'");
     fixture_sql(f, "UPDATE meta SET value = %lld WHERE key = 'anchor_chain'",
                 (long long) (int64_t) head_chain);
+    fixture_make_old(f);
     fixture_open(f);
     assert_int_equal(weft_store_head(f->store)->position, 20);
     assert_rc(fixture_append(f, 1, 21, 21), WEFT_OK);

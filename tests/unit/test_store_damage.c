@@ -1,4 +1,5 @@
 /* P6: a flipped bit anywhere in a row is noticed before the row is handed out. */
+#include "kit_bus.h"
 #include "store_fixture.h"
 
 static int set_up(void **state) {
@@ -152,6 +153,9 @@ static void damaged_head_keeps_the_store_from_opening(void **state) {
     assert_rc(fixture_try_open(f), WEFT_E_CORRUPT); /* its origin knows that it was there */
     assert_non_null(strstr(f->reason, "row 20 is damaged: it is missing"));
     fixture_sql(f, "UPDATE origins SET position = 19, last = 19");
+    assert_rc(fixture_try_open(f), WEFT_E_CORRUPT);
+    assert_non_null(strstr(f->reason, "origin 00000000000000000000000000000001 is damaged"));
+    fixture_make_old(f);
     fixture_open(f);
 }
 
@@ -161,6 +165,119 @@ static void lost_log_id_keeps_the_store_from_opening(void **state) {
     fixture_sql(f, "UPDATE meta SET value = x'0102' WHERE key = 'log'");
     assert_rc(fixture_try_open(f), WEFT_E_CORRUPT);
     fixture_sql(f, "UPDATE meta SET value = zeroblob(16) WHERE key = 'log'");
+    assert_rc(fixture_try_open(f), WEFT_E_CORRUPT);
+    assert_non_null(strstr(f->reason, "the log's id"));
+    fixture_make_old(f);
+    fixture_open(f);
+}
+
+/* Also while the store is open: that origin alone is refused, the others go on. */
+static void changed_origin(void **state) {
+    static const char *const changes[] = {"source = 'tesu'",   "source = CAST(source AS BLOB)",
+                                          "last = last - 1",   "position = position - 1",
+                                          "chain = chain + 1", "sum = sum + 1",
+                                          "sum = NULL"};
+    fixture_t *f = *state;
+    uint64_t seq = 0;
+    for (size_t i = 0; i < sizeof changes / sizeof *changes; i++) {
+        uint8_t uuid[16] = {[15] = 1};
+        uint64_t last, position, chain;
+        weft_log_reader_t *reader;
+        weft_log_head_t head;
+        weft_origin_state_t origin;
+        char *copy = kit_path("before-%u", (unsigned) i);
+        fixture_close(f);
+        kit_copy_tree(f->dir, copy);
+        fixture_open(f);
+        fixture_sql(f, "UPDATE origins SET %s", changes[i]);
+        assert_rc(weft_store_origin(f->store, uuid, &last, &position, &chain), WEFT_E_CORRUPT);
+        assert_rc(weft_store_trouble(f->store), WEFT_OK);
+        assert_rc(weft_log_reader_new(&reader, weft_store_path(f->store)), WEFT_OK);
+        assert_rc(weft_log_reader_begin(reader, &head), WEFT_OK);
+        assert_rc(weft_log_reader_origin(reader, &(weft_uuid_t){.bytes = {[15] = 1}}, &origin),
+                  WEFT_E_CORRUPT);
+        assert_non_null(strstr(weft_log_reader_reason(reader), "origin 0000"));
+        assert_int_equal(origin.last, 0);
+        weft_log_reader_end(reader);
+        weft_log_reader_destroy(&reader);
+        assert_rc(fixture_append(f, 2, seq + 1, seq + 1), WEFT_OK);
+        fixture_close(f);
+        assert_rc(fixture_try_open(f), WEFT_E_CORRUPT);
+        assert_non_null(strstr(f->reason, "origin 0000"));
+        kit_remove_tree(f->dir);
+        kit_copy_tree(copy, f->dir);
+        free(copy);
+        fixture_open(f);
+    }
+}
+
+static void missing_origin(void **state) {
+    fixture_t *f = *state;
+    assert_rc(fixture_append(f, 2, 1, 3), WEFT_OK);
+    assert_rc(fixture_append(f, 3, 1, 1), WEFT_OK);
+    fixture_reopen(f);
+    assert_rc(fixture_append(f, 4, 1, 1), WEFT_OK);
+    fixture_close(f);
+    fixture_sql(f, "DELETE FROM origins WHERE last = 3");
+    assert_rc(fixture_try_open(f), WEFT_E_CORRUPT);
+    assert_non_null(strstr(f->reason, "3 origins are there, and 4 should be"));
+    fixture_make_old(f);
+    fixture_open(f);
+}
+
+static void changed_meta(void **state) {
+    static const char *const changes[] = {
+        "value = randomblob(16) WHERE key = 'log'",
+        "value = CAST(value AS TEXT) WHERE key = 'log'",
+        "value = value + 1 WHERE key = 'anchor_position'",
+        "value = value + 1 WHERE key = 'anchor_chain'",
+        "value = value + 1 WHERE key = 'anchor_stored_us'",
+        "value = value + 1 WHERE key = 'origins'",
+        "value = value + 1 WHERE key = 'sum'",
+        "key = 'sun' WHERE key = 'sum'",
+        "key = 'mog' WHERE key = 'log'",
+        "key = 'origin' WHERE key = 'origins'",
+    };
+    fixture_t *f = *state;
+    assert_rc(weft_store_trim(f->store, 5), WEFT_OK);
+    fixture_reopen(f);
+    for (size_t i = 0; i < sizeof changes / sizeof *changes; i++) {
+        weft_buf_t w = {0};
+        weft_log_page_t page;
+        char reason[256];
+        fixture_sql(f, "CREATE TABLE saved AS SELECT * FROM meta");
+        fixture_sql(f, "UPDATE meta SET %s", changes[i]);
+        assert_rc(fixture_page(f, 5, ">", 100, 1 << 18, &w, &page, reason), WEFT_E_CORRUPT);
+        assert_non_null(strstr(reason, "the log's id"));
+        weft_buf_free(&w);
+        fixture_close(f);
+        assert_rc(fixture_try_open(f), WEFT_E_CORRUPT);
+        assert_non_null(strstr(f->reason, "the log's id"));
+        fixture_sql(f, "DELETE FROM meta");
+        fixture_sql(f, "INSERT INTO meta SELECT * FROM saved");
+        fixture_sql(f, "DROP TABLE saved");
+        fixture_open(f);
+    }
+}
+
+/* What an older program wrote has none; it gets them as it is opened, and they are right from then on. */
+static void an_old_store_gets_checksums(void **state) {
+    fixture_t *f = *state;
+    assert_rc(fixture_append(f, 2, 1, 3), WEFT_OK);
+    assert_rc(weft_store_trim(f->store, 5), WEFT_OK);
+    fixture_close(f);
+    fixture_make_old(f);
+    fixture_open(f);
+    assert_int_equal(fixture_sql(f, "PRAGMA user_version"), 2);
+    assert_int_equal(fixture_sql(f, "SELECT count(*) FROM origins WHERE sum IS NOT NULL"), 2);
+    assert_int_equal(fixture_sql(f, "SELECT value FROM meta WHERE key = 'origins'"), 2);
+    assert_rc(fixture_append(f, 2, 4, 4), WEFT_OK);
+    assert_rc(fixture_append(f, 3, 1, 1), WEFT_OK);
+    fixture_reopen(f);
+    fixture_close(f);
+    fixture_sql(f, "UPDATE origins SET last = 5 WHERE last = 4");
+    assert_rc(fixture_try_open(f), WEFT_E_CORRUPT);
+    fixture_sql(f, "UPDATE origins SET last = 4 WHERE last = 5");
     fixture_open(f);
 }
 
@@ -218,6 +335,10 @@ int main(void) {
         T(place_whose_own_row_is_damaged),
         T(damaged_head_keeps_the_store_from_opening),
         T(lost_log_id_keeps_the_store_from_opening),
+        T(changed_origin),
+        T(missing_origin),
+        T(changed_meta),
+        T(an_old_store_gets_checksums),
         T(a_file_of_something_else),
         T(place_tells_a_fork_from_damage),
     };

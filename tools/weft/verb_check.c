@@ -79,7 +79,7 @@ const weft_verb_t weft_verb_check = {
     .words = "DIR",
     .words_least = 1,
     .words_most = 1,
-    .help = "verify a store: chain, gaps, origins, types, SQLite's own check",
+    .help = "verify a store: chain, gaps, origins, types and their index, SQLite's own check",
     .more =
         "DIR is what weft-bus has as --store. It is only read, and a bus may run on it meanwhile:\n"
         "rows up to the head at the end of the check are verified. Names the first damaged\n"
