@@ -35,6 +35,7 @@ USES = {
     "reset": "reset blog-query --to 0 --dry-run",
     "replay": "replay blog-query --dry-run",
     "export": "export",
+    "doctor": "doctor {data}/bus",
     "check": "check {data}/bus",
     "trim": "trim --to 1 --dry-run",
     "backup": "backup --store {data}/bus {data}/copy",
@@ -43,7 +44,7 @@ USES = {
     "import": "import --store {data}/imported {data}/lines",
     "cheat": "cheat",
 }
-OFFLINE = {"check", "backup", "restore", "fork", "import", "cheat", "completion"}
+OFFLINE = {"doctor", "check", "backup", "restore", "fork", "import", "cheat", "completion"}
 
 
 def weft(mesh, *words, bus=None, stdin=None):
@@ -149,7 +150,8 @@ def test_json_of_every_verb_is_what_the_docs_say(mesh):
             continue
         words = USES[name].format(**at).split()
         done = weft(mesh, *words, "--json")
-        check((done.returncode, done.stderr), (0, ""), f"weft {words}")
+        fine = (0, 3, 4) if name == "doctor" else (0,)  # it judges the machine
+        check((done.returncode in fine, done.stderr), (True, ""), f"weft {words}")
         objects = [json.loads(line) for line in done.stdout.splitlines()]
         check(len(objects) >= 1, True, f"weft {words} says nothing")
         for one in objects:
@@ -175,7 +177,7 @@ def test_every_example_of_cheat_runs_as_it_stands(mesh):
             run.kill()
             run.wait()
         status = run.returncode
-        wanted = (0, 3) if "doctor" in example["command"] else (0,)
+        wanted = (0, 3, 4) if "doctor" in example["command"] else (0,)
         check(status in wanted, True, f"{example}: {status}\n{out}\n{err}")
 
 

@@ -31,6 +31,7 @@ static const weft_example_t s_examples[] = {
     {"is the bus up?", "weft status", false},
     {"who is behind?", "weft services", false},
     {"the same, live; for a program a snapshot each second", "weft top --json --count 2", false},
+    {"is this a place where a mesh keeps its promises?", "weft doctor .", false},
     {"a probe for monitoring", "weft lag --warn 1000 --crit 60s", false},
     {"has a service applied all that is in the log now?", "weft wait blog-query", false},
     {"what has a service set aside, and why?", "weft dead ls blog-query", false},

@@ -41,6 +41,7 @@ void weft_verb_exit(int status);
     X(top)            \
     X(dead)           \
     X(outbox)         \
+    X(doctor)         \
     X(check)          \
     X(trim)           \
     X(backup)         \
