@@ -11,8 +11,6 @@
 #include <stdio.h>
 #include <string.h>
 
-#include <blog_write.h>
-
 #define PAGE_POSTS 100u
 #define PAGE_POSTS_MAX 1000u
 #define ID_TEXT_BYTES 65u
@@ -48,6 +46,10 @@ static const char *const s_sql[QUERY_STATEMENTS] = {
                        " WHERE id = ?1 AND post_id = ?2 AND gone = 0",
     [COMMENT_DELETE] = "UPDATE comments SET content = '', gone = 1, changed = " NEXT_VERSION
                        " WHERE id = ?1 AND post_id = ?2 AND gone = 0",
+    [COMMENTS_TOUCH] = "UPDATE comments SET changed = " VERSION
+                       " + (SELECT count(*) FROM comments AS "
+                       "before WHERE before.post_id = ?1 AND before.position <= comments.position) "
+                       "WHERE post_id = ?1",
     [VIEW_PAGE] = VIEW_SELECT
     "WHERE posts.position IN (SELECT position FROM posts WHERE position > ?1 AND title IS NOT NULL "
     "ORDER BY position LIMIT ?2) ORDER BY posts.position, comments.position",
@@ -58,9 +60,9 @@ static const char *const s_sql[QUERY_STATEMENTS] = {
     "WHERE posts.id = ?1 AND posts.title IS NOT NULL ORDER BY comments.position",
     [VIEW_VERSION] = "SELECT " VERSION,
     [VIEW_CHANGES] =
-        "SELECT changed, id, NULL AS post_id, '' AS content, '' AS status, title IS NULL AS gone "
-        "FROM posts WHERE changed > ?1 "
-        "UNION ALL SELECT changed, id, post_id, content, status, gone "
+        "SELECT changed, id, '' AS post_id, title AS text, '' AS status, title IS NULL AS gone, "
+        "position FROM posts WHERE changed > ?1 "
+        "UNION ALL SELECT changed, id, post_id, content, status, gone, position "
         "FROM comments WHERE changed > ?1 ORDER BY changed LIMIT ?2",
 };
 
@@ -282,8 +284,10 @@ static void s_read(http_request_t *request, void *arg) {
 }
 
 int main(int argc, char **argv) {
+    static query_t query;
     static const http_route_t routes[] = {
         {"GET", "/posts", HTTP_BODY_NONE, s_list, NULL},
+        {"GET", "/posts/stream", HTTP_BODY_NONE, query_stream_open, NULL},
         {"GET", "/posts/:id", HTTP_BODY_NONE, s_read, NULL},
     };
     static const blog_config_t config = {
@@ -296,6 +300,8 @@ int main(int argc, char **argv) {
         .routes = routes,
         .routes_count = sizeof routes / sizeof *routes,
         .start = query_start,
+        .after_apply = query_stream_tell,
+        .state = &query,
     };
     return blog_main(&config, argc, argv);
 }

@@ -3,7 +3,8 @@
  *
  * V1 A post keeps the place of its post.created. V2 A deleted post leaves its row without a title:
  * what comes later about it or its comments finds that and changes nothing. V3 A comment that comes
- * before its post is a row like any other; the join shows it once the post is there. V4 What is not
+ * before its post is a row like any other; the join shows it once the post is there, and it counts as
+ * changed together with the post, so that the stream tells it after that. V4 What is not
  * known, or known already, is passed over. */
 #include "query.h"
 
@@ -17,6 +18,11 @@ static weft_err_t s_on_post_created(weft_tx_t *tx, const weft_event_t *event, vo
         blog_bind_text(&query, 1, data.id);
         blog_bind_int(&query, 2, (int64_t) event->position.value);
         blog_bind_text(&query, 3, data.title);
+        rc = blog_run(&query, NULL);
+    }
+    if (rc == WEFT_OK) {
+        blog_query_t query = blog_query(arg, COMMENTS_TOUCH);
+        blog_bind_text(&query, 1, data.id);
         rc = blog_run(&query, NULL);
     }
     blog_data_clear(&data);
