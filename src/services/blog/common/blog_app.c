@@ -62,7 +62,7 @@ static weft_err_t s_start(blog_app_t *app) {
         rc = weft_service_after_apply(app->service, s_after_apply, app);
     if (rc == WEFT_OK)
         rc = service_http_new(&app->http, app->service, app->listen, app->routes, s_routes(app));
-    if (rc == WEFT_OK) service_after_gate(app->http, app->service);
+    if (rc == WEFT_OK && !config->forwards) service_after_gate(app->http, app->service);
     if (rc == WEFT_OK && config->serving) config->serving(app);
     return rc;
 }

@@ -13,7 +13,7 @@
 
 #define BLOG_STATEMENTS_MAX 24u
 #define BLOG_OPTIONS_MAX 8u
-#define BLOG_ROUTES_MAX 16u
+#define BLOG_ROUTES_MAX 24u
 
 typedef struct blog_app blog_app_t;
 
@@ -28,7 +28,8 @@ typedef struct {
     size_t sql_count;
     const http_route_t *routes; /* each gets the blog_app_t as its arg */
     size_t routes_count;
-    bool idempotency;                     /* the schema has BLOG_IDEM_SCHEMA */
+    bool forwards;    /* Weft-After is for those behind it: its own place in the log says nothing */
+    bool idempotency; /* the schema has BLOG_IDEM_SCHEMA */
     weft_err_t (*start)(blog_app_t *app); /* register handlers; NULL: only watch the bus */
     void (*serving)(blog_app_t *app);     /* app->http is there; may be NULL */
     void (*after_apply)(blog_app_t *app); /* after a transaction that applied events; may be NULL */

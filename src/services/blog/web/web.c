@@ -46,6 +46,7 @@ int main(int argc, char **argv) {
         {"GET", "/assets/:version/:name", HTTP_BODY_NONE, web_pages_asset, NULL},
         {"GET", "/api/posts", HTTP_BODY_NONE, web_proxy_query, NULL},
         {"POST", "/api/posts", HTTP_BODY_JSON, web_proxy_posts, NULL},
+        {"GET", "/api/posts/stream", HTTP_BODY_NONE, web_stream_posts, NULL},
         {"GET", "/api/posts/:id", HTTP_BODY_NONE, web_proxy_query, NULL},
         {"PUT", "/api/posts/:id", HTTP_BODY_JSON, web_proxy_posts, NULL},
         {"DELETE", "/api/posts/:id", HTTP_BODY_NONE, web_proxy_posts, NULL},
@@ -63,6 +64,7 @@ int main(int argc, char **argv) {
         .start = s_start,
         .serving = s_serving,
         .stop = s_stop,
+        .forwards = true,
         .state = &web,
     };
     return blog_main(&config, argc, argv);

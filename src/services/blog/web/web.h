@@ -5,15 +5,12 @@
 #include <blog_app.h>
 #include <http_client.h>
 
-typedef struct web_mesh web_mesh_t;
-
 /* The services behind the one origin. */
 typedef enum { WEB_POSTS, WEB_COMMENTS, WEB_QUERY, WEB_BACKENDS } web_backend_t;
 
 typedef struct {
     const char *urls[WEB_BACKENDS]; /* "http://HOST:PORT" */
     http_client_t *client;
-    web_mesh_t *mesh;
 } web_t;
 
 /* web_proxy.c: handlers that hand a request on, without its /api, and the answer back. arg is the
@@ -21,5 +18,8 @@ typedef struct {
 void web_proxy_posts(http_request_t *request, void *arg);
 void web_proxy_comments(http_request_t *request, void *arg);
 void web_proxy_query(http_request_t *request, void *arg);
+
+/* web_stream.c: the stream of what changes, handed on from query. arg is the blog_app_t. */
+void web_stream_posts(http_request_t *request, void *arg);
 
 #endif

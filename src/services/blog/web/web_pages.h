@@ -21,7 +21,7 @@ extern const web_page_t web_pages[];
 extern const size_t web_pages_count;
 extern const char *const web_pages_version;
 
-/* Handlers: the page of the blog, and /assets/:version/:name. */
+/* Handlers: a page by its path, and /assets/:version/:name. */
 void web_pages_blog(http_request_t *request, void *arg);
 void web_pages_asset(http_request_t *request, void *arg);
 

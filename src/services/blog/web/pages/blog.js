@@ -86,4 +86,5 @@ document.getElementById("create").append(composer({
 
 themeButton();
 settle();
+performance.mark("interactive"); /* the page takes input from here on */
 feed.start();

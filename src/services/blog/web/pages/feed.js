@@ -82,9 +82,10 @@ export class Feed {
 
     #put(post, isNew) {
         const known = this.posts.get(post.id);
-        /* Comments of ours that are still on their way to the view stay in sight. */
-        const ours = (known?.comments || []).filter((one) => one.own && !post.comments.some((two) => two.id === one.id));
-        post.comments = [...post.comments, ...ours];
+        /* The stream tells of a post alone. Comments of ours on their way to the view stay in sight. */
+        const ours = (known?.comments || []).filter((one) => !post.comments || one.own);
+        const told = post.comments || [];
+        post.comments = [...told, ...ours.filter((one) => !told.some((two) => two.id === one.id))];
         this.posts.set(post.id, post);
         if (!known || known.position !== post.position) {
             if (known) this.order.splice(this.order.indexOf(post.id), 1);
@@ -146,7 +147,6 @@ export class Feed {
             this.told.link("away", "Changes by others will show when the connection is back.");
             this.#later(() => this.#listen());
         };
-        on("beat", () => {});
         on("post", (post) => this.#onPost(post));
         on("post-gone", (post) => this.remove(post.id));
         on("comment", (comment) => this.#onComment(comment));
