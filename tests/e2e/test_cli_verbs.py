@@ -32,6 +32,15 @@ USES = {
     "dead drop": "dead drop blog-query {parked}",
     "outbox ls": "outbox ls {data}/idle/idle.db",
     "outbox show": "outbox show {data}/idle/idle.db 1",
+    "hook ls": "hook ls --bridge {bridge}",
+    "hook show": "hook show one --bridge {bridge}",
+    "hook put": "hook put one --attempts 1 --bridge {bridge}",
+    "hook pause": "hook pause one --bridge {bridge}",
+    "hook resume": "hook resume one --bridge {bridge}",
+    "hook parked": "hook parked one --bridge {bridge}",
+    "hook retry": "hook retry one --bridge {bridge}",
+    "hook drop": "hook drop one --bridge {bridge}",
+    "hook rm": "hook rm one --bridge {bridge}",
     "reset": "reset blog-query --to 0 --dry-run",
     "replay": "replay blog-query --dry-run",
     "export": "export",
@@ -44,7 +53,7 @@ USES = {
     "import": "import --store {data}/imported {data}/lines",
     "cheat": "cheat",
 }
-OFFLINE = {"doctor", "check", "backup", "restore", "fork", "import", "cheat", "completion"}
+OFFLINE = {"doctor", "check", "backup", "restore", "fork", "import", "cheat", "completion", "hook"}
 
 
 def weft(mesh, *words, bus=None, stdin=None):
@@ -74,6 +83,18 @@ def parked(mesh):
                              "--json").stdout)
     wait_until("it is parked", lambda: weft(mesh, "dead", "ls", "blog-query").stdout, 40)
     return str(before["position"])
+
+
+def bridge_with_a_hook(mesh):
+    """A bridge whose hook has parked something: blog-posts knows no such path. The process and its URL."""
+    address = mesh.services["posts"].http
+    bridge = kit.Process("weft-bridge", [
+        mesh.program("weft-bridge"), "--bus", mesh.endpoint, "--data", mesh.data("bridge"), "--http",
+        "127.0.0.1:0", "--hook", f"one=http://{address}/nowhere;attempts=1"], mesh.scratch).start()
+    url = "http://" + bridge.http
+    wait_until("it has parked something", lambda: weft(
+        mesh, "hook", "parked", "one", "--bridge", url).stdout, 40)
+    return bridge, url
 
 
 def idle(mesh):
@@ -142,7 +163,8 @@ def test_json_of_every_verb_is_what_the_docs_say(mesh):
     mesh.start("query")
     mesh.wait_joined("query")
     weft(mesh, "pub", "post.created", "--subject", "post/1", "--data", '{"id":"1","title":"one"}')
-    at = {"parked": parked(mesh), "data": os.path.dirname(mesh.data("idle"))}
+    bridge, url = bridge_with_a_hook(mesh)
+    at = {"parked": parked(mesh), "data": os.path.dirname(mesh.data("idle")), "bridge": url}
     with open(os.path.join(at["data"], "lines"), "w", encoding="utf-8") as lines:
         lines.write(weft(mesh, "export").stdout)
     for name, keys in documented().items():
@@ -156,6 +178,10 @@ def test_json_of_every_verb_is_what_the_docs_say(mesh):
         check(len(objects) >= 1, True, f"weft {words} says nothing")
         for one in objects:
             check(set(one), keys, f"JSON of weft {name}, docs/cli.md")
+    bridge.stop()
+    done = weft(mesh, "hook", "ls", "--bridge", url)
+    check((done.returncode, done.stdout), (1, ""), "the bridge is away")
+    check("does not answer" in done.stderr, True, done.stderr)
 
 
 def test_every_example_of_cheat_runs_as_it_stands(mesh):

@@ -42,6 +42,7 @@ void weft_verb_exit(int status);
     X(dead)           \
     X(outbox)         \
     X(doctor)         \
+    X(hook)           \
     X(check)          \
     X(trim)           \
     X(backup)         \
