@@ -271,6 +271,11 @@ WEFT_API weft_err_t weft_sub_recv(weft_sub_t *self, int timeout_ms, weft_batch_t
 WEFT_API int weft_sub_fd(const weft_sub_t *self);
 WEFT_API void weft_sub_info(const weft_sub_t *self, weft_sub_info_t *info);
 
+/* True for a filter that a subscriber takes: "comment.created", "comment.*", "comment.>", ">". */
+WEFT_API bool weft_filter_valid(const char *filter);
+/* True if a valid filter lets this type through. */
+WEFT_API bool weft_filter_matches(const char *filter, const char *type);
+
 /* ------------------------------------------------------------------------------------------ */
 /* Service */
 

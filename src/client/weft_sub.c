@@ -314,3 +314,11 @@ uint64_t weft_sub_passed(const weft_sub_t *self) {
 bool weft_sub_began(const weft_sub_t *self, weft_resume_t *out) {
     return weft_subscriber_began(self->subscriber, out);
 }
+
+bool weft_filter_valid(const char *filter) {
+    return weft_filter_check(filter, strlen(filter)) == WEFT_OK;
+}
+
+bool weft_filter_matches(const char *filter, const char *type) {
+    return weft_filter_match(filter, strlen(filter), type, strlen(type));
+}

@@ -173,6 +173,14 @@ bool http_listen_parse(const char *text, char *host, size_t host_size, uint16_t 
     return true;
 }
 
+bool http_listen_loopback(const char *text) {
+    char host[64];
+    uint16_t port;
+    if (!http_listen_parse(text, host, sizeof host, &port)) return strlen(text) < sizeof host;
+    return strcmp(host, "localhost") == 0 || strcmp(host, "::1") == 0 ||
+           (strncmp(host, "127.", 4) == 0 && strspn(host, "0123456789.") == strlen(host));
+}
+
 uint64_t http_hash(const void *data, size_t size) {
     const unsigned char *bytes = data;
     uint64_t hash = 0xCBF29CE484222325u;

@@ -38,6 +38,10 @@ void http_text_for_diag(const char *text, char *out, size_t out_size);
  * Returns false if it has another form or the host doesn't fit. */
 bool http_listen_parse(const char *text, char *host, size_t host_size, uint16_t *port);
 
+/* True if "HOST:PORT" names this machine's loopback: 127.x, [::1] or localhost. True as well for what has
+ * another form: whoever listens says what is wrong with it. */
+bool http_listen_loopback(const char *text);
+
 /* FNV-1a, 64 bits: tells bodies apart, is no defence against a forger. */
 uint64_t http_hash(const void *data, size_t size);
 

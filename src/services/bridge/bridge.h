@@ -5,22 +5,39 @@
 #ifndef BRIDGE_H
 #define BRIDGE_H
 
+#include <jansson.h>
 #include <sqlite3.h>
 
 #include <http_server.h>
 #include <weft.h>
 
+#include "bridge_names.h"
+
 #define BRIDGE_ROUTES_MAX 32u
 
-typedef struct bridge {
+typedef struct bridge bridge_t;
+
+/* A route with what guards it. */
+typedef struct {
+    bridge_t *bridge;
+    const char *method, *pattern;
+    http_handler_fn fn;
+    void *arg;
+    const char *token; /* NULL: open to everyone; borrowed from the configuration */
+} bridge_route_t;
+
+struct bridge {
     weft_service_t *service;
     http_server_t *http; /* NULL until the parts are there */
     sqlite3 *db;
     struct bridge_hooks *hooks;
-    const char *listen;
+    const char *listen, *config_path; /* of the command line */
+    json_t *config;
+    bridge_names_t *names;
+    bridge_route_t guards[BRIDGE_ROUTES_MAX];
     http_route_t routes[BRIDGE_ROUTES_MAX];
     size_t routes_count;
-} bridge_t;
+};
 
 /* Serve a route; before the server starts. More than BRIDGE_ROUTES_MAX is a bug. */
 void bridge_route(bridge_t *self, const char *method, const char *pattern, http_body_t body,
