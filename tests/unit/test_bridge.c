@@ -86,6 +86,8 @@ static void a_subject_is_made_of_fields(void **state) {
     s_subject("post/{id}", data, "");
 }
 
+static const weft_uuid_t s_log = {.bytes = {0xCD}};
+
 static weft_event_t s_event(void) {
     static const uint8_t data[] = {0x81, 0xA1, 'a', 0x01}; /* {"a":1} */
     weft_event_t event = {.position = {42},
@@ -105,7 +107,7 @@ static void an_event_has_the_form_of_the_course(void **state) {
     bridge_names_t *names = s_names("[{\"weft\":\"post.created\",\"http\":\"PostCreated\"}]");
     bridge_text_t out = {0};
     weft_event_t event = s_event();
-    bridge_event_course(names, &event, &out);
+    bridge_event_course(names, &event, &s_log, &out);
     assert_string_equal(out.data,
                         "{\"type\":\"PostCreated\",\"data\":{\"a\":1},"
                         "\"id\":\"abababababababababababababababab-7\",\"position\":42,"
@@ -116,9 +118,9 @@ static void an_event_has_the_form_of_the_course(void **state) {
     event.subject = "";
     event.data = "\xC7\x00\x05"; /* an extension type */
     event.data_size = 3;
-    bridge_event_course(names, &event, &out);
+    bridge_event_course(names, &event, &s_log, &out);
     assert_non_null(strstr(out.data, "\"data\":null,\"dataError\":\""));
-    assert_non_null(strstr(out.data, "\"id\":\"p-42\""));
+    assert_non_null(strstr(out.data, "\"id\":\"cd000000000000000000000000000000-p42\""));
     assert_null(strstr(out.data, "subject"));
     json_t *json = json_loads(out.data, 0, NULL);
     assert_non_null(json);
@@ -132,13 +134,13 @@ static void an_event_has_the_form_of_cloudevents(void **state) {
     bridge_names_t *names = s_names("[]");
     bridge_text_t out = {0};
     weft_event_t event = s_event();
-    bridge_event_cloud(names, &event, &out);
+    bridge_event_cloud(names, &event, &s_log, &out);
     assert_string_equal(out.data,
                         "{\"specversion\":\"1.0\","
                         "\"id\":\"abababababababababababababababab-7\","
-                        "\"source\":\"/weft/blog%20posts\",\"type\":\"post.created\","
+                        "\"source\":\"/blog%20posts\",\"type\":\"post.created\","
                         "\"time\":\"2023-11-14T22:13:20.123456Z\",\"subject\":\"post/\\\"1\\\"\","
-                        "\"position\":\"42\",\"datacontenttype\":\"application/json\","
+                        "\"weftposition\":\"42\",\"datacontenttype\":\"application/json\","
                         "\"data\":{\"a\":1}}");
     bridge_text_free(&out);
     bridge_names_destroy(&names);

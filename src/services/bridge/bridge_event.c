@@ -1,22 +1,11 @@
 /* bridge_event: see bridge_event.h. */
 #include "bridge_event.h"
+#include "bridge_hook_body.h"
 
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <time.h>
-
-void bridge_event_id(const weft_event_t *event, char out[BRIDGE_EVENT_ID_BYTES]) {
-    size_t size = 0;
-    if (!event->sequence.value) {
-        snprintf(out, BRIDGE_EVENT_ID_BYTES, "p-%" PRIu64, event->position.value);
-        return;
-    }
-    for (size_t i = 0; i < sizeof event->origin.bytes; i++)
-        size += (size_t) snprintf(out + size, BRIDGE_EVENT_ID_BYTES - size, "%02x",
-                                  event->origin.bytes[i]);
-    snprintf(out + size, BRIDGE_EVENT_ID_BYTES - size, "-%" PRIu64, event->sequence.value);
-}
 
 /* RFC 3339, UTC, with microseconds. */
 static void s_time(int64_t time_us, bridge_text_t *out) {
@@ -44,9 +33,9 @@ static void s_data(const weft_event_t *event, const char *error_name, bridge_tex
 }
 
 void bridge_event_course(const bridge_names_t *names, const weft_event_t *event,
-                         bridge_text_t *out) {
-    char id[BRIDGE_EVENT_ID_BYTES];
-    bridge_event_id(event, id);
+                         const weft_uuid_t *log, bridge_text_t *out) {
+    char id[BRIDGE_HOOK_ID_BYTES];
+    bridge_hook_id(event, log, id);
     bridge_text_say(out, "{\"type\":");
     bridge_text_json(out, bridge_names_out(names, event->type));
     s_data(event, "dataError", out);
@@ -64,7 +53,7 @@ void bridge_event_course(const bridge_names_t *names, const weft_event_t *event,
 
 /* The attribute is a URI-reference; a source is any text. */
 static void s_source(const char *source, bridge_text_t *out) {
-    bridge_text_say(out, "\"/weft/");
+    bridge_text_say(out, "\"/");
     for (; *source; source++) {
         unsigned char byte = (unsigned char) *source;
         bool plain = (byte >= '0' && byte <= '9') || (byte >= 'A' && byte <= 'Z') ||
@@ -75,9 +64,9 @@ static void s_source(const char *source, bridge_text_t *out) {
 }
 
 void bridge_event_cloud(const bridge_names_t *names, const weft_event_t *event,
-                        bridge_text_t *out) {
-    char id[BRIDGE_EVENT_ID_BYTES], trace[WEFT_TRACE_TEXT_BYTES];
-    bridge_event_id(event, id);
+                        const weft_uuid_t *log, bridge_text_t *out) {
+    char id[BRIDGE_HOOK_ID_BYTES], trace[WEFT_TRACE_TEXT_BYTES];
+    bridge_hook_id(event, log, id);
     bridge_text_format(out, "{\"specversion\":\"1.0\",\"id\":\"%s\",\"source\":", id);
     s_source(event->source, out);
     bridge_text_say(out, ",\"type\":");
@@ -94,7 +83,7 @@ void bridge_event_cloud(const bridge_names_t *names, const weft_event_t *event,
     }
     /* A text: CloudEvents' integers end at 2^31. */
     bridge_text_format(out,
-                       ",\"position\":\"%" PRIu64 "\",\"datacontenttype\":\"application/json\"",
+                       ",\"weftposition\":\"%" PRIu64 "\",\"datacontenttype\":\"application/json\"",
                        event->position.value);
     s_data(event, "dataerror", out);
     bridge_text_say(out, "}");
