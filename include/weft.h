@@ -152,7 +152,8 @@ typedef struct {
 
 typedef enum { WEFT_DIAG_DEBUG, WEFT_DIAG_INFO, WEFT_DIAG_WARN, WEFT_DIAG_ERROR } weft_diag_level_t;
 
-/* Write one line "TIME LEVEL NAME key=value …". format gives the key=value part and is printf's;
+/* Write one line "TIME LEVEL NAME key=value …", or the same as logfmt or JSON if WEFT_DIAG_FORMAT in the
+ * environment says so. format gives the key=value part and is printf's, values with spaces in "quotes";
  * control bytes in the result are replaced. Lines below the level of WEFT_DIAG (debug, info, warn,
  * error, off; default info) in the environment are dropped. Any thread. */
 WEFT_API void weft_diag(weft_diag_level_t level, const char *name, const char *format, ...)
@@ -296,9 +297,10 @@ typedef struct {
 /* Make a service: parse argv, open (or create) and lock its database DIR/NAME.db.
  * Options every service has: --bus ENDPOINT (default $WEFT_BUS or tcp://127.0.0.1:7600), --data DIR
  * (default .), --filter-from start|now, --park-after N, --on-error park|skip|stop (what becomes of an
- * event whose handler has failed N times), --adopt-log now|start|POSITION, --new-origin, --help,
- * --version.
- * The service takes SIGINT and SIGTERM while it runs.
+ * event whose handler has failed N times), --adopt-log now|start|POSITION, --new-origin, --diag-format
+ * text|logfmt|json, --help, --version.
+ * While it runs the service takes SIGINT and SIGTERM, SIGUSR1 (one level more of diagnostics) and SIGUSR2
+ * (back to that of WEFT_DIAG).
  * Returns WEFT_OK, WEFT_E_HELP, WEFT_E_USAGE (reason on stderr), WEFT_E_LOCKED, WEFT_E_SCHEMA,
  *         WEFT_E_STORE, WEFT_E_IO, WEFT_E_NOMEM; the cause has been written by weft_diag. */
 WEFT_API weft_err_t weft_service_new(weft_service_t **out, const char *name, int argc, char **argv);

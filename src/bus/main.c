@@ -1,6 +1,7 @@
 /* weft-bus: flags, signals and the ready line; weft_bus does the work. */
 #include "weft_bus.h"
 
+#include "weft_diag.h"
 #include "weft_net.h"
 #include "weft_record.h"
 
@@ -15,8 +16,12 @@
 static weft_bus_t *s_bus; /* for the signal handler alone */
 
 static void s_on_signal(int number) {
-    (void) number;
-    weft_bus_stop(s_bus);
+    if (number == SIGUSR1)
+        weft_diag_more();
+    else if (number == SIGUSR2)
+        weft_diag_back();
+    else
+        weft_bus_stop(s_bus);
 }
 
 static void s_help(void) {
@@ -38,10 +43,12 @@ static void s_help(void) {
         "  --connections N       of each of the three sockets; more are refused (default: 4096, or\n"
         "                        what a limit of open files leaves when a quarter stays free)\n"
         "  --bind-any            let other machines reach the endpoint\n"
+        "  --diag-format FORM    " WEFT_DIAG_FORMS " (default: $WEFT_DIAG_FORMAT, or text)\n"
         "  --help, --version\n"
         "\n"
         "Prints one line \"ready endpoint=... head=N\" on stdout when it serves; diagnostics go to\n"
-        "stderr (WEFT_DIAG=debug|info|warn|error). TERM and INT stop it.\n"
+        "stderr (WEFT_DIAG=debug|info|warn|error; USR1 shows one level more, USR2 goes back to it).\n"
+        "TERM and INT stop it.\n"
         "Exit status: 0 stopped, 1 could not start or go on, 2 wrong use.\n",
         WEFT_DEFAULT_BUS);
 }
@@ -76,6 +83,11 @@ static weft_err_t s_set(weft_bus_config_t *config, const char *option, const cha
         if (*value < '1' || *value > '9' || *end || n > 1000000)
             return s_usage("--connections is a number from 1 to 1000000, not", value);
         config->connections = (unsigned) n;
+    } else if (strcmp(option, "--diag-format") == 0) {
+        weft_diag_form_t form;
+        if (!weft_diag_form_parse(value, &form))
+            return s_usage("--diag-format is " WEFT_DIAG_FORMS ", not", value);
+        weft_diag_set_form(form);
     } else {
         bool full = strcmp(value, "full") == 0;
         if (!full && strcmp(value, "normal") != 0)
@@ -87,8 +99,8 @@ static weft_err_t s_set(weft_bus_config_t *config, const char *option, const cha
 
 /* "--option value" and "--option=value". WEFT_OK, WEFT_E_USAGE, WEFT_E_HELP. */
 static weft_err_t s_parse(weft_bus_config_t *config, int argc, char **argv) {
-    static const char *const with_value[] = {"--endpoint", "--store",  "--sync",
-                                             "--keep",     "--lately", "--connections"};
+    static const char *const with_value[] = {
+        "--endpoint", "--store", "--sync", "--keep", "--lately", "--connections", "--diag-format"};
     for (int i = 1; i < argc; i++) {
         const char *option = NULL, *value = strchr(argv[i], '=');
         size_t size = value ? (size_t) (value - argv[i]) : strlen(argv[i]);
@@ -121,6 +133,8 @@ static void s_take_signals(void) {
     sigemptyset(&action.sa_mask);
     sigaction(SIGTERM, &action, NULL);
     sigaction(SIGINT, &action, NULL);
+    sigaction(SIGUSR1, &action, NULL);
+    sigaction(SIGUSR2, &action, NULL);
     action.sa_handler = SIG_IGN;
     sigaction(SIGPIPE, &action, NULL);
 }

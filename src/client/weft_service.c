@@ -3,6 +3,7 @@
  * Everything runs on the thread that called weft_service_run. */
 #include "weft_applier.h"
 #include "weft_commands.h"
+#include "weft_diag.h"
 #include "weft_limits.h"
 #include "weft_net.h"
 #include "weft_options.h"
@@ -47,7 +48,7 @@ struct weft_service {
     weft_waits_t *waits;
     int waits_timer; /* zloop's id; 0: none */
     int64_t waits_due_ms;
-    const char *bus, *data, *filter_from, *park_after, *on_error;
+    const char *bus, *data, *filter_from, *park_after, *on_error, *diag_format;
     const char *adopt_log, *new_origin; /* NULL: not said, or done */
     bool adopting;                      /* the next place is the user's, not the database's */
     char *database;                     /* absolute path */
@@ -103,7 +104,10 @@ static weft_err_t s_parse(weft_service_t *self, int argc, char **argv, const wef
          &self->adopt_log},
         {"new-origin", NULL, "if the log refuses this database's events: send on as a new origin",
          NULL, &self->new_origin},
+        {"diag-format", WEFT_DIAG_FORMS,
+         "how diagnostics look (default $WEFT_DIAG_FORMAT, or text)", NULL, &self->diag_format},
     };
+    weft_diag_form_t form;
     weft_err_t rc = weft_options_parse(self->name, "A weft service.", argc, argv, own,
                                        sizeof own / sizeof *own, more, more_count);
     if (rc != WEFT_OK) return rc;
@@ -125,6 +129,12 @@ static weft_err_t s_parse(weft_service_t *self, int argc, char **argv, const wef
                 self->adopt_log);
         return WEFT_E_USAGE;
     }
+    if (self->diag_format && !weft_diag_form_parse(self->diag_format, &form)) {
+        fprintf(stderr, "%s: --diag-format '%s': want text, logfmt or json\n", self->name,
+                self->diag_format);
+        return WEFT_E_USAGE;
+    }
+    if (self->diag_format) weft_diag_set_form(form);
     if (!weft_options_number(self->park_after, 1, 1000000, &number)) {
         fprintf(stderr, "%s: --park-after '%s': want a number from 1 to 1000000\n", self->name,
                 self->park_after);
@@ -838,7 +848,12 @@ static int s_on_signal(zloop_t *loop, zmq_pollitem_t *item, void *arg) {
     weft_service_t *self = arg;
     struct signalfd_siginfo info;
     (void) loop;
-    if (read(item->fd, &info, sizeof info) == (ssize_t) sizeof info)
+    if (read(item->fd, &info, sizeof info) != (ssize_t) sizeof info) return s_goes_on(self);
+    if (info.ssi_signo == SIGUSR1)
+        weft_diag_more();
+    else if (info.ssi_signo == SIGUSR2)
+        weft_diag_back();
+    else
         weft_service_stop(self, WEFT_OK);
     return s_goes_on(self);
 }
@@ -886,6 +901,8 @@ weft_err_t weft_service_run(weft_service_t *self) {
     sigemptyset(&signals);
     sigaddset(&signals, SIGINT);
     sigaddset(&signals, SIGTERM);
+    sigaddset(&signals, SIGUSR1);
+    sigaddset(&signals, SIGUSR2);
     pthread_sigmask(SIG_BLOCK, &signals, &before);
     weft_err_t rc = s_start(self, &signals);
     if (rc == WEFT_OK) {
