@@ -1,5 +1,6 @@
 /* weft-bus: flags, signals and the ready line; weft_bus does the work. */
 #include "weft_bus.h"
+#include "weft_bus_http.h"
 
 #include "weft_diag.h"
 #include "weft_net.h"
@@ -12,6 +13,11 @@
 #include <sys/resource.h>
 
 #define REASON_BYTES 5120 /* a path and a sentence */
+
+typedef struct {
+    weft_bus_config_t bus;
+    const char *http; /* HOST:PORT; NULL: not wanted */
+} weft_bus_flags_t;
 
 static weft_bus_t *s_bus; /* for the signal handler alone */
 
@@ -42,7 +48,9 @@ static void s_help(void) {
         "                        (default: 7d)\n"
         "  --connections N       of each of the three sockets; more are refused (default: 4096, or\n"
         "                        what a limit of open files leaves when a quarter stays free)\n"
-        "  --bind-any            let other machines reach the endpoint\n"
+        "  --http HOST:PORT      serve /metrics, /healthz and /readyz there; port 0: any free one\n"
+        "                        (default: nowhere)\n"
+        "  --bind-any            let other machines reach the endpoint, and the address of --http\n"
         "  --diag-format FORM    " WEFT_DIAG_FORMS " (default: $WEFT_DIAG_FORMAT, or text)\n"
         "  --help, --version\n"
         "\n"
@@ -64,25 +72,27 @@ static weft_err_t s_usage_value(const char *option, const char *value, const cha
     return WEFT_E_USAGE;
 }
 
-static weft_err_t s_set(weft_bus_config_t *config, const char *option, const char *value) {
+static weft_err_t s_set(weft_bus_flags_t *flags, const char *option, const char *value) {
     const char *reason;
     if (strcmp(option, "--endpoint") == 0) {
-        config->endpoint = value;
+        flags->bus.endpoint = value;
     } else if (strcmp(option, "--store") == 0) {
         if (!*value) return s_usage("--store needs a directory", "");
-        config->store = value;
+        flags->bus.store = value;
     } else if (strcmp(option, "--keep") == 0) {
-        if (weft_keep_parse(&config->keep, value, &reason) != WEFT_OK)
+        if (weft_keep_parse(&flags->bus.keep, value, &reason) != WEFT_OK)
             return s_usage_value(option, value, reason);
     } else if (strcmp(option, "--lately") == 0) {
-        if (weft_keep_parse_age(&config->lately_us, value, &reason) != WEFT_OK)
+        if (weft_keep_parse_age(&flags->bus.lately_us, value, &reason) != WEFT_OK)
             return s_usage_value(option, value, reason);
     } else if (strcmp(option, "--connections") == 0) {
         char *end;
         unsigned long n = strtoul(value, &end, 10);
         if (*value < '1' || *value > '9' || *end || n > 1000000)
             return s_usage("--connections is a number from 1 to 1000000, not", value);
-        config->connections = (unsigned) n;
+        flags->bus.connections = (unsigned) n;
+    } else if (strcmp(option, "--http") == 0) {
+        flags->http = value;
     } else if (strcmp(option, "--diag-format") == 0) {
         weft_diag_form_t form;
         if (!weft_diag_form_parse(value, &form))
@@ -92,15 +102,16 @@ static weft_err_t s_set(weft_bus_config_t *config, const char *option, const cha
         bool full = strcmp(value, "full") == 0;
         if (!full && strcmp(value, "normal") != 0)
             return s_usage("--sync is full or normal, not", value);
-        config->full = full;
+        flags->bus.full = full;
     }
     return WEFT_OK;
 }
 
 /* "--option value" and "--option=value". WEFT_OK, WEFT_E_USAGE, WEFT_E_HELP. */
-static weft_err_t s_parse(weft_bus_config_t *config, int argc, char **argv) {
-    static const char *const with_value[] = {
-        "--endpoint", "--store", "--sync", "--keep", "--lately", "--connections", "--diag-format"};
+static weft_err_t s_parse(weft_bus_flags_t *flags, int argc, char **argv) {
+    static const char *const with_value[] = {"--endpoint",    "--store",  "--sync",
+                                             "--keep",        "--lately", "--connections",
+                                             "--diag-format", "--http"};
     for (int i = 1; i < argc; i++) {
         const char *option = NULL, *value = strchr(argv[i], '=');
         size_t size = value ? (size_t) (value - argv[i]) : strlen(argv[i]);
@@ -113,7 +124,7 @@ static weft_err_t s_parse(weft_bus_config_t *config, int argc, char **argv) {
             return WEFT_E_HELP;
         }
         if (strcmp(argv[i], "--bind-any") == 0) {
-            config->bind_any = true;
+            flags->bus.bind_any = true;
             continue;
         }
         for (size_t j = 0; j < sizeof with_value / sizeof *with_value; j++)
@@ -122,10 +133,10 @@ static weft_err_t s_parse(weft_bus_config_t *config, int argc, char **argv) {
         if (!option) return s_usage("unknown argument", argv[i]);
         value = value ? value + 1 : argv[++i];
         if (!value) return s_usage("a value is missing after", option);
-        weft_err_t rc = s_set(config, option, value);
+        weft_err_t rc = s_set(flags, option, value);
         if (rc != WEFT_OK) return rc;
     }
-    return config->store ? WEFT_OK : s_usage("--store DIR is needed: where to keep the log", "");
+    return flags->bus.store ? WEFT_OK : s_usage("--store DIR is needed: where to keep the log", "");
 }
 
 static void s_take_signals(void) {
@@ -148,33 +159,48 @@ static void s_raise_files(void) {
     (void) setrlimit(RLIMIT_NOFILE, &limit); /* else the cap follows from what there is */
 }
 
-static bool s_say_ready(void) {
+static bool s_say_ready(const weft_bus_http_t *http) {
     char log[33];
     weft_uuid_text(log, weft_bus_log(s_bus)->bytes);
-    printf("ready endpoint=%s control=%s fanout=%s ingest=%s log=%s head=%llu\n",
+    printf("ready endpoint=%s control=%s fanout=%s ingest=%s log=%s head=%llu%s%s\n",
            weft_bus_control(s_bus), weft_bus_control(s_bus), weft_bus_fanout(s_bus),
-           weft_bus_ingest(s_bus), log, (unsigned long long) weft_bus_head(s_bus).value);
+           weft_bus_ingest(s_bus), log, (unsigned long long) weft_bus_head(s_bus).value,
+           http ? " http=" : "", http ? weft_bus_http_address(http) : "");
     return fflush(stdout) == 0;
 }
 
-int main(int argc, char **argv) {
+/* WEFT_OK, or what the program ends with; the cause has been told. */
+static weft_err_t s_open(const weft_bus_flags_t *flags, weft_bus_http_t **http) {
     char reason[REASON_BYTES];
-    weft_bus_config_t config;
-    weft_bus_config_init(&config);
-    weft_err_t rc = s_parse(&config, argc, argv);
-    if (rc != WEFT_OK) return weft_exit_code(rc);
-    s_raise_files();
-    rc = weft_bus_new(&s_bus, &config, reason, sizeof reason);
-    if (rc == WEFT_E_ARG) return weft_exit_code(s_usage(reason, ""));
+    weft_err_t rc = WEFT_OK;
+    if (flags->http)
+        rc = weft_bus_http_check(flags->http, flags->bus.bind_any, reason, sizeof reason);
+    if (rc == WEFT_OK) rc = weft_bus_new(&s_bus, &flags->bus, reason, sizeof reason);
+    if (rc == WEFT_E_ARG) return s_usage(reason, "");
     if (rc != WEFT_OK) {
         weft_diag(WEFT_DIAG_ERROR, "bus.start", "error=%s reason=\"%s\"", weft_err_name(rc),
                   reason);
-        return weft_exit_code(rc);
+        return rc;
     }
-    s_take_signals();
-    if (!s_say_ready())
-        weft_diag(WEFT_DIAG_WARN, "bus.ready", "error=\"cannot write the ready line to stdout\"");
-    rc = weft_bus_run(s_bus);
+    return flags->http ? weft_bus_http_new(http, s_bus, flags->http) : WEFT_OK;
+}
+
+int main(int argc, char **argv) {
+    weft_bus_flags_t flags = {.http = NULL};
+    weft_bus_http_t *http = NULL;
+    weft_bus_config_init(&flags.bus);
+    weft_err_t rc = s_parse(&flags, argc, argv);
+    if (rc != WEFT_OK) return weft_exit_code(rc);
+    s_raise_files();
+    rc = s_open(&flags, &http);
+    if (rc == WEFT_OK) {
+        s_take_signals();
+        if (!s_say_ready(http))
+            weft_diag(WEFT_DIAG_WARN, "bus.ready",
+                      "error=\"cannot write the ready line to stdout\"");
+        rc = weft_bus_run(s_bus);
+    }
+    weft_bus_http_destroy(&http);
     weft_bus_destroy(&s_bus);
     return weft_exit_code(rc);
 }

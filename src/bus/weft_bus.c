@@ -57,6 +57,11 @@ static void s_on_refusal(void *arg, const weft_refusal_t *refusal) {
 
 static weft_err_t s_open_core(weft_bus_t *self) {
     const weft_log_head_t *head = weft_store_head(self->store);
+    int64_t now_ms = weft_os_monotonic_ms();
+    weft_bus_stat_set(&self->stats.head, head->position);
+    weft_bus_stat_set(&self->stats.first, head->anchor);
+    weft_bus_stat_turn(&self->stats.bus_turn_ms, now_ms);
+    weft_bus_stat_turn(&self->stats.control_turn_ms, now_ms);
     weft_trimmer_init(&self->trimmer, self->store);
     self->sequencer = weft_sequencer_new(head->position, head->chain, head->stored_us);
     if (!self->sequencer) return WEFT_E_NOMEM;
@@ -175,6 +180,22 @@ weft_position_t weft_bus_head(const weft_bus_t *self) {
     return (weft_position_t){weft_sequencer_position(self->sequencer)};
 }
 
+const weft_bus_stats_t *weft_bus_stats(const weft_bus_t *self) {
+    return &self->stats;
+}
+
+const char *weft_bus_database(const weft_bus_t *self) {
+    return weft_store_path(self->store);
+}
+
+uint64_t weft_bus_boot(const weft_bus_t *self) {
+    return self->boot;
+}
+
+void weft_bus_reports(weft_bus_t *self, weft_buf_t *w) {
+    weft_control_server_reports(self->control, w);
+}
+
 /* ---- the loop */
 
 static void s_note_trouble(weft_bus_t *self) {
@@ -226,6 +247,7 @@ static bool s_commit(weft_bus_t *self) {
     weft_histogram_add(&self->stats.commit_us, (uint64_t) took_us);
     weft_histogram_add(&self->stats.batch_events, count);
     weft_bus_stat_set(&self->stats.head, weft_sequencer_position(self->sequencer));
+    weft_bus_stat_set(&self->stats.wal_bytes, weft_store_wal_bytes(self->store));
     weft_diag(WEFT_DIAG_DEBUG, "bus.commit", "events=%zu us=%lld", count, (long long) took_us);
     return true;
 }
@@ -287,6 +309,7 @@ static void s_orders(weft_bus_t *self) {
 static void s_upkeep(weft_bus_t *self, bool orders) {
     if (orders) s_orders(self);
     weft_trimmer_step(&self->trimmer, weft_sequencer_position(self->sequencer));
+    weft_bus_stat_set(&self->stats.first, weft_store_anchor(self->store));
     (void) weft_store_checkpoint(self->store); /* its failure is the store's trouble */
     s_note_trouble(self);
 }
@@ -304,7 +327,8 @@ weft_err_t weft_bus_run(weft_bus_t *self) {
         {.socket = weft_control_server_orders(self->control), .events = ZMQ_POLLIN}};
     self->record_due_ms = weft_os_monotonic_ms();
     for (;;) {
-        int64_t wait_ms = self->record_due_ms - weft_os_monotonic_ms();
+        int64_t now_ms = weft_os_monotonic_ms(), wait_ms = self->record_due_ms - now_ms;
+        weft_bus_stat_turn(&self->stats.bus_turn_ms, now_ms);
         int64_t trim_ms = weft_trimmer_wait_ms(&self->trimmer);
         if (trim_ms >= 0 && trim_ms < wait_ms) wait_ms = trim_ms;
         if (wait_ms < 0 || weft_ingest_pending(self->ingest)) wait_ms = 0;

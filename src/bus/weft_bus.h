@@ -7,6 +7,8 @@
 #define WEFT_BUS_H
 
 #include "weft.h"
+#include "weft_buf.h"
+#include "weft_bus_stats.h"
 #include "weft_keep.h"
 
 typedef struct weft_bus weft_bus_t;
@@ -41,6 +43,13 @@ const char *weft_bus_ingest(const weft_bus_t *self);
 const weft_uuid_t *weft_bus_log(const weft_bus_t *self);
 /* Last position that is committed. On the thread that runs the bus, or while it does not run. */
 weft_position_t weft_bus_head(const weft_bus_t *self);
+
+/* What other threads may look at until weft_bus_destroy. */
+const weft_bus_stats_t *weft_bus_stats(const weft_bus_t *self);
+const char *weft_bus_database(const weft_bus_t *self); /* of the store: DIR/log.db */
+uint64_t weft_bus_boot(const weft_bus_t *self);
+/* Append the last report of each service, as weft_reports_encode. */
+void weft_bus_reports(weft_bus_t *self, weft_buf_t *w);
 
 /* Serve until weft_bus_stop. The batch in hand is finished. WEFT_OK or WEFT_E_IO. */
 weft_err_t weft_bus_run(weft_bus_t *self);

@@ -22,27 +22,6 @@
 #define TICK_MS 1000
 #define FRAMES 3u /* identity, command, body */
 
-#define CONTROL_COUNTERS(X)                                              \
-    X(hello, "HELLO requests")                                           \
-    X(fetch, "FETCH requests")                                           \
-    X(status, "STATUS requests")                                         \
-    X(report, "REPORT messages")                                         \
-    X(effects, "EFFECTS requests")                                       \
-    X(trace, "TRACE requests")                                           \
-    X(trim, "TRIM requests")                                             \
-    X(pages, "PAGE replies")                                             \
-    X(events_served, "events in them")                                   \
-    X(place_refused, "positions of another log, behind, forked or gone") \
-    X(bad_request, "malformed or unknown requests")                      \
-    X(version_refused, "HELLO requests of another protocol version")     \
-    X(replies_lost, "replies that did not fit the peer's queue, or peer gone")
-
-typedef struct {
-#define X(name, help) uint64_t name;
-    CONTROL_COUNTERS(X)
-#undef X
-} weft_control_counters_t;
-
 struct weft_control_server {
     weft_control_config_t config;
     char fanout[WEFT_ENDPOINT_BYTES], ingest[WEFT_ENDPOINT_BYTES];
@@ -52,10 +31,10 @@ struct weft_control_server {
     bool running;
     weft_log_reader_t *reader;
     weft_refusals_t *refusals;
+    pthread_mutex_t reports_lock; /* the metrics read them, too */
     weft_reports_t *reports;
     weft_retention_t *retention;
     int64_t tick_ms; /* the next one */
-    weft_control_counters_t counters;
     weft_buf_t body, page, raw;
     weft_text_t filters[WEFT_FILTERS_MAX];
     uint64_t causes[WEFT_CAUSES_MAX], found[WEFT_FOUND_MAX];
@@ -69,7 +48,7 @@ static void s_reply(weft_control_server_t *self, weft_command_t command, bool wi
     const void *identity = zmq_msg_data(&self->frames[0]);
     size_t identity_size = zmq_msg_size(&self->frames[0]);
     if (!weft_buf_ok(&self->body) || !weft_buf_ok(&self->page)) {
-        self->counters.replies_lost++;
+        weft_bus_stat_add(&self->config.stats->replies_lost, 1);
         weft_diag(WEFT_DIAG_WARN, "control.no_memory", "command=%s", name);
         return;
     }
@@ -79,7 +58,7 @@ static void s_reply(weft_control_server_t *self, weft_command_t command, bool wi
                 zmq_send(self->router, self->body.data, self->body.size, last | ZMQ_DONTWAIT) >= 0;
     if (sent && with_page)
         sent = zmq_send(self->router, self->page.data, self->page.size, ZMQ_DONTWAIT) >= 0;
-    if (!sent) self->counters.replies_lost++;
+    if (!sent) weft_bus_stat_add(&self->config.stats->replies_lost, 1);
 }
 
 static void s_error(weft_control_server_t *self, uint64_t id, weft_err_t code, const char *text) {
@@ -110,19 +89,8 @@ static uint64_t s_peek_id(const void *bytes, size_t size) {
 
 static void s_bad_request(weft_control_server_t *self, weft_err_t code, const void *body,
                           size_t size, const char *text) {
-    self->counters.bad_request++;
+    weft_bus_stat_add(&self->config.stats->bad_request, 1);
     s_error(self, s_peek_id(body, size), code, text);
-}
-
-/* Why no events are accepted; "" if they are. */
-static const char *s_trouble(const weft_control_server_t *self, char text[128]) {
-    weft_err_t code = (weft_err_t) atomic_load_explicit(&self->config.stats->trouble,
-                                                        memory_order_relaxed);
-    if (code == WEFT_OK) return "";
-    if (code == WEFT_E_FULL) return "disk is full";
-    if (code == WEFT_E_LOCKED) return "another program holds a lock on the store";
-    snprintf(text, 128, "store failed: %s; restart the bus", weft_err_text(code));
-    return text;
 }
 
 /* ---- HELLO */
@@ -131,7 +99,7 @@ static const char *s_trouble(const weft_control_server_t *self, char text[128]) 
 static void s_refuse(weft_control_server_t *self, uint64_t id, weft_err_t rc) {
     if (rc == WEFT_E_OTHER_LOG || rc == WEFT_E_LOG_BEHIND || rc == WEFT_E_FORKED ||
         rc == WEFT_E_GONE)
-        self->counters.place_refused++;
+        weft_bus_stat_add(&self->config.stats->place_refused, 1);
     else
         weft_diag(WEFT_DIAG_ERROR, "control.store", "error=%s reason=\"%s\"", weft_err_name(rc),
                   weft_log_reader_reason(self->reader));
@@ -140,7 +108,8 @@ static void s_refuse(weft_control_server_t *self, uint64_t id, weft_err_t rc) {
 
 static void s_wrong_version(weft_control_server_t *self, const weft_hello_t *hello) {
     char text[128];
-    uint64_t n = ++self->counters.version_refused;
+    weft_bus_stat_add(&self->config.stats->version_refused, 1);
+    uint64_t n = weft_bus_stat(&self->config.stats->version_refused);
     if ((n & (n - 1)) == 0)
         weft_diag(WEFT_DIAG_WARN, "control.version", "theirs=%llu ours=%u count=%llu",
                   (unsigned long long) hello->version, WEFT_PROTOCOL_VERSION,
@@ -173,11 +142,11 @@ static weft_err_t s_read_for_hello(weft_control_server_t *self, const weft_hello
 }
 
 static void s_hello(weft_control_server_t *self, const void *body, size_t size) {
-    char trouble[128];
+    char trouble[WEFT_TROUBLE_BYTES];
     weft_hello_t hello;
     weft_log_head_t head;
     weft_origin_state_t state;
-    self->counters.hello++;
+    weft_bus_stat_add(&self->config.stats->hello, 1);
     weft_err_t rc = weft_hello_decode(body, size, &hello);
     if (rc == WEFT_E_VERSION) {
         s_wrong_version(self, &hello);
@@ -191,7 +160,7 @@ static void s_hello(weft_control_server_t *self, const void *body, size_t size) 
         s_refuse(self, hello.id, rc);
         return;
     }
-    const char *reason = s_trouble(self, trouble);
+    const char *reason = weft_bus_trouble_text(self->config.stats, trouble);
     weft_buf_clear(&self->raw);
     weft_limits_encode(&self->raw);
     size_t limits_size = self->raw.size;
@@ -234,7 +203,7 @@ static void s_fetch(weft_control_server_t *self, const void *body, size_t size) 
     weft_filters_t filters = {.items = self->filters};
     weft_log_head_t head = {0};
     weft_log_page_t page = {0};
-    self->counters.fetch++;
+    weft_bus_stat_add(&self->config.stats->fetch, 1);
     weft_err_t rc = weft_fetch_decode(body, size, &fetch);
     if (rc == WEFT_OK) rc = weft_filters_decode(fetch.filters, &filters);
     if (rc == WEFT_OK && filters.count == 0) rc = WEFT_E_BAD_FIELD;
@@ -266,8 +235,8 @@ static void s_fetch(weft_control_server_t *self, const void *body, size_t size) 
                          .head = head.position,
                          .count = page.count,
                          .sum = page.sum};
-    self->counters.pages++;
-    self->counters.events_served += page.count;
+    weft_bus_stat_add(&self->config.stats->pages, 1);
+    weft_bus_stat_add(&self->config.stats->events_served, page.count);
     weft_buf_clear(&self->body);
     weft_page_encode(&self->body, &reply);
     WEFT_CRASH_POINT("control.page_read");
@@ -286,7 +255,7 @@ static void s_put_counters(const weft_control_server_t *self, weft_buf_t *w) {
     uint32_t count = WEFT_DROP_COUNT;
 #define X(name, help) count++;
     WEFT_BUS_COUNTERS(X)
-    CONTROL_COUNTERS(X)
+    WEFT_CONTROL_COUNTERS(X)
 #undef X
     WEFT_ASSERT(count <= WEFT_COUNTERS_MAX);
     weft_mp_put_map(w, count);
@@ -296,16 +265,16 @@ static void s_put_counters(const weft_control_server_t *self, weft_buf_t *w) {
 #define X(name, text, help) s_put_counter(w, text, weft_bus_stat(&stats->drops[WEFT_DROP_##name]));
     WEFT_DROPS(X)
 #undef X
-#define X(name, help) s_put_counter(w, #name, self->counters.name);
-    CONTROL_COUNTERS(X)
+#define X(name, help) s_put_counter(w, #name, weft_bus_stat(&stats->name));
+    WEFT_CONTROL_COUNTERS(X)
 #undef X
 }
 
 static void s_status(weft_control_server_t *self, const void *body, size_t size) {
-    char trouble[128];
+    char trouble[WEFT_TROUBLE_BYTES];
     weft_status_t status;
     weft_log_head_t head;
-    self->counters.status++;
+    weft_bus_stat_add(&self->config.stats->status, 1);
     weft_err_t rc = weft_status_decode(body, size, &status);
     if (rc != WEFT_OK) {
         s_bad_request(self, rc, body, size, NULL);
@@ -317,7 +286,7 @@ static void s_status(weft_control_server_t *self, const void *body, size_t size)
         s_refuse(self, status.id, rc);
         return;
     }
-    const char *reason = s_trouble(self, trouble);
+    const char *reason = weft_bus_trouble_text(self->config.stats, trouble);
     weft_buf_clear(&self->raw);
     s_put_counters(self, &self->raw);
     size_t counters_size = self->raw.size;
@@ -346,20 +315,28 @@ static void s_status(weft_control_server_t *self, const void *body, size_t size)
     s_reply(self, WEFT_COMMAND_STATE, false);
 }
 
+static weft_err_t s_keep_report(weft_control_server_t *self, const weft_report_t *report,
+                                int64_t now_us, const void *body, size_t size) {
+    pthread_mutex_lock(&self->reports_lock);
+    weft_err_t rc = weft_reports_put(self->reports, &report->instance, now_us, body, size);
+    pthread_mutex_unlock(&self->reports_lock);
+    return rc;
+}
+
 /* Never answered. Filters are checked, so that one report cannot make STATE unreadable for all. */
 static void s_report(weft_control_server_t *self, const void *body, size_t size) {
     weft_report_t report;
     weft_filters_t filters = {.items = self->filters};
-    self->counters.report++;
+    weft_bus_stat_add(&self->config.stats->report, 1);
     weft_err_t rc = weft_report_decode(body, size, &report);
     if (rc == WEFT_OK) rc = weft_filters_decode(report.filters, &filters);
     if (rc == WEFT_OK && report.resume > report.position) rc = WEFT_E_BAD_FIELD;
     int64_t now_us = weft_os_now_us();
-    if (rc == WEFT_OK) rc = weft_reports_put(self->reports, &report.instance, now_us, body, size);
+    if (rc == WEFT_OK) rc = s_keep_report(self, &report, now_us, body, size);
     if (rc == WEFT_OK)
         weft_retention_report(self->retention, &report, now_us);
     else
-        self->counters.bad_request++;
+        weft_bus_stat_add(&self->config.stats->bad_request, 1);
 }
 
 /* ---- TRIM */
@@ -368,7 +345,7 @@ static void s_trim(weft_control_server_t *self, const void *body, size_t size) {
     char text[128];
     weft_trim_t trim;
     weft_trimmed_t reply;
-    self->counters.trim++;
+    weft_bus_stat_add(&self->config.stats->trim, 1);
     weft_err_t rc = weft_trim_decode(body, size, &trim);
     if (rc != WEFT_OK) {
         s_bad_request(self, rc, body, size, NULL);
@@ -420,7 +397,7 @@ static void s_effects(weft_control_server_t *self, const void *body, size_t size
     weft_effects_t ask;
     uint64_t indexed;
     size_t causes = 0, count;
-    self->counters.effects++;
+    weft_bus_stat_add(&self->config.stats->effects, 1);
     weft_err_t rc = weft_effects_decode(body, size, &ask);
     if (rc == WEFT_OK)
         rc = weft_positions_decode(ask.causes, self->causes, WEFT_CAUSES_MAX, &causes);
@@ -438,7 +415,7 @@ static void s_trace(weft_control_server_t *self, const void *body, size_t size) 
     weft_trace_t ask;
     uint64_t indexed;
     size_t count;
-    self->counters.trace++;
+    weft_bus_stat_add(&self->config.stats->trace, 1);
     weft_err_t rc = weft_trace_decode(body, size, &ask);
     if (rc != WEFT_OK) {
         s_bad_request(self, rc, body, size, NULL);
@@ -461,6 +438,7 @@ static int64_t s_tick(weft_control_server_t *self) {
         weft_retention_tick(self->retention, weft_os_now_us());
         self->tick_ms = now_ms + TICK_MS;
     }
+    weft_bus_stat_turn(&self->config.stats->control_turn_ms, now_ms);
     return self->tick_ms - now_ms;
 }
 
@@ -500,6 +478,7 @@ static bool s_read_pipe(weft_control_server_t *self) {
 
 static void *s_thread(void *arg) {
     weft_control_server_t *self = arg;
+    (void) pthread_setname_np(pthread_self(), "weft-control"); /* for people and their tools */
     zmq_pollitem_t items[] = {{.socket = self->pipe_control, .events = ZMQ_POLLIN},
                               {.socket = self->router, .events = ZMQ_POLLIN}};
     for (;;) {
@@ -542,6 +521,7 @@ weft_err_t weft_control_server_new(weft_control_server_t **out,
     }
     self->config = *config;
     self->router = router;
+    pthread_mutex_init(&self->reports_lock, NULL);
     snprintf(self->fanout, sizeof self->fanout, "%s", config->fanout);
     snprintf(self->ingest, sizeof self->ingest, "%s", config->ingest);
     self->refusals = weft_refusals_new();
@@ -581,6 +561,7 @@ void weft_control_server_destroy(weft_control_server_t **self_p) {
     weft_log_reader_destroy(&self->reader);
     weft_refusals_destroy(&self->refusals);
     weft_reports_destroy(&self->reports);
+    pthread_mutex_destroy(&self->reports_lock);
     weft_buf_free(&self->body);
     weft_buf_free(&self->page);
     weft_buf_free(&self->raw);
@@ -600,4 +581,10 @@ bool weft_control_server_order(weft_control_server_t *self, weft_order_t *order)
 
 void *weft_control_server_orders(weft_control_server_t *self) {
     return self->pipe_bus;
+}
+
+void weft_control_server_reports(weft_control_server_t *self, weft_buf_t *w) {
+    pthread_mutex_lock(&self->reports_lock);
+    weft_reports_encode(self->reports, w);
+    pthread_mutex_unlock(&self->reports_lock);
 }

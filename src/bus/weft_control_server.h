@@ -8,7 +8,8 @@
 #define WEFT_CONTROL_SERVER_H
 
 #include "weft.h"
-#include "weft_bus_stats.h"
+#include "weft_buf.h"
+#include "weft_bus_health.h"
 #include "weft_indexer.h"
 #include "weft_refusals.h"
 #include "weft_retention.h"
@@ -30,8 +31,8 @@ typedef struct {
     weft_uuid_t log;
     int64_t started_us;
     const char *fanout, *ingest; /* endpoints, copied */
-    const weft_bus_stats_t *stats;
-    weft_indexer_t *indexer; /* not owned */
+    weft_bus_stats_t *stats;     /* the control thread writes its own counters */
+    weft_indexer_t *indexer;     /* not owned */
     weft_keep_t keep;
     uint64_t lately_us;
 } weft_control_config_t;
@@ -47,5 +48,7 @@ bool weft_control_server_refuse(weft_control_server_t *self, const weft_refusal_
 /* What the control thread wants done. False: nothing. From the bus thread; the socket turns readable. */
 bool weft_control_server_order(weft_control_server_t *self, weft_order_t *order);
 void *weft_control_server_orders(weft_control_server_t *self);
+/* Append the last report of each service, as weft_reports_encode. Any thread. */
+void weft_control_server_reports(weft_control_server_t *self, weft_buf_t *w);
 
 #endif

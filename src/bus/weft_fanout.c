@@ -50,6 +50,16 @@ static bool s_publish(weft_fanout_t *self, const weft_sequencer_t *sequencer,
     return sent;
 }
 
+/* F2: events of the batch that no group holds. */
+static uint64_t s_skipped(const weft_sequencer_t *sequencer) {
+    size_t count;
+    uint64_t skipped = 0;
+    const weft_row_t *rows = weft_sequencer_rows(sequencer, &count);
+    for (size_t i = 0; i < count; i++)
+        skipped += rows[i].size + WEFT_STAMP_BYTES_MAX > WEFT_LIVE_MESSAGE_BYTES_MAX;
+    return skipped;
+}
+
 void weft_fanout_events(weft_fanout_t *self, weft_sequencer_t *sequencer) {
     size_t count;
     uint64_t sent = 0, failed = 0;
@@ -65,6 +75,7 @@ void weft_fanout_events(weft_fanout_t *self, weft_sequencer_t *sequencer) {
                 failed++;
         }
     }
+    weft_bus_stat_add(&self->stats->live_skipped, s_skipped(sequencer));
     weft_bus_stat_add(&self->stats->live_messages, sent);
     weft_bus_stat_add(&self->stats->live_failed, failed);
 }

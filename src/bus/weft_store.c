@@ -521,3 +521,7 @@ weft_err_t weft_store_checkpoint(weft_store_t *self) {
     if (rc == WEFT_OK || rc == WEFT_E_LOCKED || rc == WEFT_E_FULL) return WEFT_OK;
     return s_trouble(self, rc);
 }
+
+uint64_t weft_store_wal_bytes(const weft_store_t *self) {
+    return (uint64_t) self->wal_pages * WEFT_LOG_PAGE_BYTES;
+}

@@ -56,6 +56,8 @@ weft_turnstile_t *weft_store_turnstile(const weft_store_t *self);
  * after the acks. From WEFT_STORE_WAL_TARGET bytes on it does so if nobody reads just then; from
  * WEFT_STORE_WAL_MOST on it waits for the read in hand. */
 weft_err_t weft_store_checkpoint(weft_store_t *self);
+/* Bytes in the WAL after the last commit. */
+uint64_t weft_store_wal_bytes(const weft_store_t *self);
 #define WEFT_STORE_WAL_TARGET (16u << 20)
 #define WEFT_STORE_WAL_MOST (32u << 20)
 /* Another target, and twice that as the most; for tests of small stores. */

@@ -55,7 +55,7 @@ struct http_request {
     size_t headers_count;
     unsigned refusal; /* status decided before the body came; 0: none */
     const char *refusal_text;
-    bool begun, dispatched, held, suspended;
+    bool begun, dispatched, held, suspended, quiet;
     http_cancel_fn cancel;
     void *cancel_arg;
     http_request_t *next_held;

@@ -313,6 +313,10 @@ const uint8_t *http_request_trace(const http_request_t *request) {
     return request->trace;
 }
 
+void http_request_quiet(http_request_t *request) {
+    request->quiet = true;
+}
+
 /* ---------------------------------------------------------------------------------------------- */
 /* Holding */
 

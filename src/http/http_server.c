@@ -180,7 +180,8 @@ static void s_on_completed(void *arg, struct MHD_Connection *connection, void **
     if (!request) return;
     char path[256];
     http_text_for_diag(request->uri, path, sizeof path);
-    weft_diag(WEFT_DIAG_INFO, "http.access", "method=%s path=%s status=%u bytes=%zu ms=%lld end=%s",
+    weft_diag(request->quiet ? WEFT_DIAG_DEBUG : WEFT_DIAG_INFO, "http.access",
+              "method=%s path=%s status=%u bytes=%zu ms=%lld end=%s",
               request->method ? request->method : "-", path, request->status, request->answer_size,
               (long long) ((http_now_us() - request->started_us) / 1000), s_end_text(how));
     /* Its client may have left while it was held: its owner must not answer into the void. */

@@ -81,6 +81,9 @@ const void *http_request_body(const http_request_t *request, size_t *size);
  * The answer carries it. */
 const uint8_t *http_request_trace(const http_request_t *request);
 
+/* Its line in the diag is of level debug: for what is asked for all the time. */
+void http_request_quiet(http_request_t *request);
+
 /* Answer later. cancel is called instead of a later answer if the server stops first: it forgets
  * the request, which is answered with 503. */
 typedef void (*http_cancel_fn)(http_request_t *request, void *arg);
