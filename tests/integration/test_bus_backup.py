@@ -162,8 +162,8 @@ def test_a_trimmed_store_is_copied_from_where_it_begins():
 def test_a_store_of_an_old_schema_is_copied():
     """It has no checksums of what stands beside its rows; the copy has, and a bus runs on it."""
     old, copy = os.path.join(os.environ["WEFT_SOURCE_DIR"], "tests", "old", "v1", "bus"), store("old.copy")
-    shutil.copytree(old, store("old"))
-    told = json.loads(weft("backup", "--store", store("old"), copy, "--json"))
+    shutil.copytree(old, store("schema-1"))
+    told = json.loads(weft("backup", "--store", store("schema-1"), copy, "--json"))
     assert json.loads(weft("check", copy, "--json"))["whole"]
     with sqlite3.connect(copy + "/log.db") as db:
         assert db.execute("PRAGMA user_version").fetchone() == (2,)
