@@ -2,9 +2,9 @@
 """stages.py [--docs FILE] [--build DIR] [--took SECONDS] PRESET...: how long each stage of ./dev test took
 against its budget, and what was skipped.
 
-A stage is the first label of a test; its time is that of all its tests, added up. ./dev test leaves
+A stage is the label of a test beside "fast"; its time is that of all its tests, added up. ./dev test leaves
 DIR/PRESET/tests.json (labels) and tests.xml (times, output); the budgets stand in FILE, docs/testing.md, in
-the table after the line "<!-- budgets -->". SECONDS is what .ci/run took in all.
+the table after the line "<!-- budgets -->"; "–" is a stage that a preset does not have. SECONDS is what .ci/run took in all.
 Exit status: 0 within the budgets, 1 not, or a stage has none."""
 
 import argparse
@@ -36,8 +36,8 @@ def read_budgets(docs):
     if not whole or len(rows) < 3:
         sys.exit(f"{docs}: no table of budgets, or no word of the time in all")
     presets = rows[0][1:]
-    return ({preset: {row[0]: number(row[1 + i]) for row in rows[2:]} for i, preset in enumerate(presets)},
-            number(whole.group(1)))
+    return ({preset: {row[0]: number(row[1 + i]) for row in rows[2:] if row[1 + i] != "–"}
+             for i, preset in enumerate(presets)}, number(whole.group(1)))
 
 
 def read_stages(folder):
@@ -46,8 +46,8 @@ def read_stages(folder):
         tests = json.load(file)["tests"]
     found = {}
     for test in tests:
-        labels = [p["value"] for p in test["properties"] if p["name"] == "LABELS"]
-        found[test["name"]] = labels[0][0] if labels else "none"
+        labels = [p["value"] for p in test["properties"] if p["name"] == "LABELS"] or [[]]
+        found[test["name"]] = next((label for label in labels[0] if label != "fast"), "none")
     return found
 
 
