@@ -1,5 +1,10 @@
 /* The store: what was appended is there after a reopen, exactly; what was not is not. */
+#include "kit.h"
 #include "store_fixture.h"
+
+#include <pthread.h>
+#include <stdatomic.h>
+#include <sys/stat.h>
 
 static void a_new_store_is_empty(void **state) {
     fixture_t *f = *state;
@@ -167,6 +172,58 @@ static void the_anchor_is_where_a_trimmed_log_begins(void **state) {
     weft_buf_free(&w);
 }
 
+static uint64_t s_wal_bytes(const fixture_t *f) {
+    struct stat st = {0};
+    char path[300];
+    snprintf(path, sizeof path, "%s/log.db-wal", f->dir);
+    assert_int_equal(stat(path, &st), 0);
+    return (uint64_t) st.st_size;
+}
+
+typedef struct {
+    fixture_t *f;
+    atomic_bool left; /* the read has ended */
+    bool waited;
+} s_turn_t;
+
+static void *s_checkpoint(void *arg) {
+    s_turn_t *turn = arg;
+    weft_err_t rc = weft_store_checkpoint(turn->f->store);
+    turn->waited = turn->left;
+    return (void *) (uintptr_t) rc;
+}
+
+/* While another thread reads, the WAL grows up to twice the target; then the checkpoint waits for its turn. */
+static void a_checkpoint_passes_a_read_by_and_then_waits_for_it(void **state) {
+    fixture_t *f = *state;
+    s_turn_t turn = {.f = f};
+    weft_turnstile_t *turnstile = weft_store_turnstile(f->store);
+    pthread_t thread;
+    void *rc;
+    uint64_t seq = 0;
+    weft_store_set_wal_target(f->store, 1 << 20);
+    weft_turnstile_enter(turnstile);
+    while (s_wal_bytes(f) < 3u << 19) { /* 1.5 MiB */
+        assert_rc(fixture_append(f, 1, seq + 1, seq + 500), WEFT_OK);
+        seq += 500;
+        assert_rc(weft_store_checkpoint(f->store), WEFT_OK);
+    }
+    while (s_wal_bytes(f) <= (2u << 20) + (1u << 16)) {
+        assert_rc(fixture_append(f, 1, seq + 1, seq + 500), WEFT_OK);
+        seq += 500;
+    }
+    assert_int_equal(pthread_create(&thread, NULL, s_checkpoint, &turn), 0);
+    for (unsigned i = 0; i < 20; i++) kit_pause(); /* time to do it wrong */
+    turn.left = true;
+    weft_turnstile_leave(turnstile);
+    pthread_join(thread, &rc);
+    assert_rc((weft_err_t) (uintptr_t) rc, WEFT_OK);
+    assert_true(turn.waited);
+    uint64_t most = s_wal_bytes(f);
+    assert_rc(fixture_append(f, 1, seq + 1, seq + 500), WEFT_OK);
+    assert_int_equal(s_wal_bytes(f), most); /* it has begun anew */
+}
+
 static void the_wal_stays_bounded(void **state) {
     fixture_t *f = *state;
     uint64_t seq = 0;
@@ -176,13 +233,7 @@ static void the_wal_stays_bounded(void **state) {
         assert_rc(fixture_end(f), WEFT_OK);
         assert_rc(weft_store_checkpoint(f->store), WEFT_OK);
     }
-    char path[300];
-    snprintf(path, sizeof path, "%s/log.db-wal", f->dir);
-    FILE *wal = fopen(path, "r");
-    assert_non_null(wal);
-    fseek(wal, 0, SEEK_END);
-    assert_true(ftell(wal) < 32l << 20);
-    fclose(wal);
+    assert_true(s_wal_bytes(f) < 32u << 20);
 }
 
 #define T(name) cmocka_unit_test_setup_teardown(name, fixture_set_up, fixture_tear_down)
@@ -200,6 +251,7 @@ int main(void) {
         T(a_newer_schema_is_refused),
         T(a_database_of_something_else_is_refused),
         T(the_anchor_is_where_a_trimmed_log_begins),
+        T(a_checkpoint_passes_a_read_by_and_then_waits_for_it),
         T(the_wal_stays_bounded),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
