@@ -22,6 +22,8 @@ class Relay:
         self.piece = 65536    # bytes at a time
         self.cut_bytes = 0    # a connection is cut after 1..so many bytes, wherever that falls; 0: never
         self.deaf = None      # "bus" or "client": what that side sends is swallowed
+        self.rewrite = None   # (old, new) of one length, in what the bus sends: addresses in WELCOME
+        self.tap = None       # gives for a port a function (side, data) that sees what passes
         self.passed = self.cuts = self.swallowed = 0
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
@@ -47,11 +49,12 @@ class Relay:
             except OSError:
                 writer.transport.abort()
                 return
-            await asyncio.gather(self._pump("client", reader, bus_writer, writer),
-                                 self._pump("bus", bus_reader, writer, bus_writer))
+            seen = self.tap(port) if self.tap else lambda side, data: None
+            await asyncio.gather(self._pump("client", reader, bus_writer, writer, seen),
+                                 self._pump("bus", bus_reader, writer, bus_writer, seen))
         return serve
 
-    async def _pump(self, side, reader, writer, back):
+    async def _pump(self, side, reader, writer, back, seen):
         cut_bytes, left = 0, 0
         try:
             while not writer.is_closing():
@@ -75,6 +78,9 @@ class Relay:
                     self._cut(writer, back)
                     return
                 left -= len(data)
+                if self.rewrite and side == "bus":
+                    data = data.replace(*self.rewrite)
+                seen(side, data)
                 self.passed += len(data)
                 writer.write(data)
                 await writer.drain()
