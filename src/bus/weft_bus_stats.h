@@ -34,6 +34,7 @@
     X(trace, "TRACE requests")                                           \
     X(trim, "TRIM requests")                                             \
     X(pages, "PAGE replies")                                             \
+    X(pages_again, "those of them that had been read before, or ahead")  \
     X(events_served, "events in them")                                   \
     X(place_refused, "positions of another log, behind, forked or gone") \
     X(bad_request, "malformed or unknown requests")                      \

@@ -9,6 +9,7 @@
 #include "weft_log_reader.h"
 #include "weft_net.h"
 #include "weft_os.h"
+#include "weft_pages.h"
 #include "weft_reports.h"
 
 #include <errno.h>
@@ -30,12 +31,13 @@ struct weft_control_server {
     pthread_t thread;
     bool running;
     weft_log_reader_t *reader;
+    weft_pages_t *pages;
     weft_refusals_t *refusals;
     pthread_mutex_t reports_lock; /* the metrics read them, too */
     weft_reports_t *reports;
     weft_retention_t *retention;
     int64_t tick_ms; /* the next one */
-    weft_buf_t body, page, raw;
+    weft_buf_t body, raw;
     weft_text_t filters[WEFT_FILTERS_MAX];
     uint64_t causes[WEFT_CAUSES_MAX], found[WEFT_FOUND_MAX];
     zmq_msg_t frames[FRAMES]; /* the request in hand */
@@ -43,21 +45,28 @@ struct weft_control_server {
 
 /* ---- replies */
 
-static void s_reply(weft_control_server_t *self, weft_command_t command, bool with_page) {
+static bool s_send_shared(void *socket, zmq_msg_t *body) {
+    zmq_msg_t copy;
+    zmq_msg_init(&copy);
+    bool sent = zmq_msg_copy(&copy, body) == 0 && zmq_msg_send(&copy, socket, ZMQ_DONTWAIT) >= 0;
+    if (!sent) zmq_msg_close(&copy);
+    return sent;
+}
+
+static void s_reply(weft_control_server_t *self, weft_command_t command, zmq_msg_t *page) {
     const char *name = weft_command_name(command);
     const void *identity = zmq_msg_data(&self->frames[0]);
     size_t identity_size = zmq_msg_size(&self->frames[0]);
-    if (!weft_buf_ok(&self->body) || !weft_buf_ok(&self->page)) {
+    if (!weft_buf_ok(&self->body)) {
         weft_bus_stat_add(&self->config.stats->replies_lost, 1);
         weft_diag(WEFT_DIAG_WARN, "control.no_memory", "command=%s", name);
         return;
     }
-    int last = with_page ? ZMQ_SNDMORE : 0;
+    int last = page ? ZMQ_SNDMORE : 0;
     bool sent = zmq_send(self->router, identity, identity_size, ZMQ_SNDMORE | ZMQ_DONTWAIT) >= 0 &&
                 zmq_send(self->router, name, strlen(name), ZMQ_SNDMORE | ZMQ_DONTWAIT) >= 0 &&
                 zmq_send(self->router, self->body.data, self->body.size, last | ZMQ_DONTWAIT) >= 0;
-    if (sent && with_page)
-        sent = zmq_send(self->router, self->page.data, self->page.size, ZMQ_DONTWAIT) >= 0;
+    if (sent && page) sent = s_send_shared(self->router, page);
     if (!sent) weft_bus_stat_add(&self->config.stats->replies_lost, 1);
 }
 
@@ -68,7 +77,7 @@ static void s_error(weft_control_server_t *self, uint64_t id, weft_err_t code, c
                           .version = WEFT_PROTOCOL_VERSION};
     weft_buf_clear(&self->body);
     weft_error_encode(&self->body, &error);
-    s_reply(self, WEFT_COMMAND_ERROR, false);
+    s_reply(self, WEFT_COMMAND_ERROR, NULL);
 }
 
 /* The id of a body that is otherwise malformed; 0 if there is none. */
@@ -189,20 +198,17 @@ static void s_hello(weft_control_server_t *self, const void *body, size_t size) 
     weft_welcome_encode(&self->body, &welcome);
     if (!weft_buf_ok(&self->raw)) self->body.failed = true;
     WEFT_CRASH_POINT("control.welcome_made");
-    s_reply(self, WEFT_COMMAND_WELCOME, false);
+    s_reply(self, WEFT_COMMAND_WELCOME, NULL);
 }
 
 /* ---- FETCH */
-
-static uint64_t s_at_most(uint64_t wanted, uint64_t most) {
-    return wanted < most ? wanted : most;
-}
 
 static void s_fetch(weft_control_server_t *self, const void *body, size_t size) {
     weft_fetch_t fetch;
     weft_filters_t filters = {.items = self->filters};
     weft_log_head_t head = {0};
     weft_log_page_t page = {0};
+    zmq_msg_t *events;
     weft_bus_stat_add(&self->config.stats->fetch, 1);
     weft_err_t rc = weft_fetch_decode(body, size, &fetch);
     if (rc == WEFT_OK) rc = weft_filters_decode(fetch.filters, &filters);
@@ -211,36 +217,27 @@ static void s_fetch(weft_control_server_t *self, const void *body, size_t size) 
         s_bad_request(self, rc, body, size, NULL);
         return;
     }
-    uint64_t from = fetch.position.at.position.value;
-    uint64_t events = s_at_most(fetch.max_events ? fetch.max_events : 1, WEFT_PAGE_EVENTS_MAX);
-    weft_buf_clear(&self->page);
-    rc = weft_log_reader_begin(self->reader, &head);
-    if (rc == WEFT_OK) rc = weft_log_reader_place(self->reader, &self->config.log, &fetch.position);
-    if (rc == WEFT_OK)
-        rc = weft_log_reader_page(self->reader, from, &filters, events,
-                                  s_at_most(fetch.max_bytes, WEFT_PAGE_BYTES_MAX), &self->page,
-                                  &page);
-    weft_log_reader_end(self->reader);
+    rc = weft_pages_get(self->pages, &fetch, &filters, &head, &page, &events);
     if (rc != WEFT_OK) {
-        weft_buf_clear(&self->page);
         s_refuse(self, fetch.id, rc);
         return;
     }
     weft_page_t reply = {.id = fetch.id,
                          .boot = self->config.boot,
                          .log = self->config.log,
-                         .from = from,
+                         .from = fetch.position.at.position.value,
                          .next = page.next,
                          .chain = page.chain,
                          .head = head.position,
                          .count = page.count,
                          .sum = page.sum};
     weft_bus_stat_add(&self->config.stats->pages, 1);
+    weft_bus_stat_set(&self->config.stats->pages_again, weft_pages_again(self->pages));
     weft_bus_stat_add(&self->config.stats->events_served, page.count);
     weft_buf_clear(&self->body);
     weft_page_encode(&self->body, &reply);
     WEFT_CRASH_POINT("control.page_read");
-    s_reply(self, WEFT_COMMAND_PAGE, true);
+    s_reply(self, WEFT_COMMAND_PAGE, events);
 }
 
 /* ---- STATUS and REPORT */
@@ -312,7 +309,7 @@ static void s_status(weft_control_server_t *self, const void *body, size_t size)
     weft_buf_clear(&self->body);
     weft_state_encode(&self->body, &state);
     if (!weft_buf_ok(&self->raw)) self->body.failed = true;
-    s_reply(self, WEFT_COMMAND_STATE, false);
+    s_reply(self, WEFT_COMMAND_STATE, NULL);
 }
 
 static weft_err_t s_keep_report(weft_control_server_t *self, const weft_report_t *report,
@@ -362,7 +359,7 @@ static void s_trim(weft_control_server_t *self, const void *body, size_t size) {
     }
     weft_buf_clear(&self->body);
     weft_trimmed_encode(&self->body, &reply);
-    s_reply(self, WEFT_COMMAND_TRIMMED, false);
+    s_reply(self, WEFT_COMMAND_TRIMMED, NULL);
 }
 
 /* ---- EFFECTS and TRACE */
@@ -390,7 +387,7 @@ static void s_found(weft_control_server_t *self, uint64_t id, size_t count, uint
     weft_buf_clear(&self->body);
     weft_found_encode(&self->body, &reply);
     if (!weft_buf_ok(&self->raw)) self->body.failed = true;
-    s_reply(self, WEFT_COMMAND_FOUND, false);
+    s_reply(self, WEFT_COMMAND_FOUND, NULL);
 }
 
 static void s_effects(weft_control_server_t *self, const void *body, size_t size) {
@@ -436,6 +433,7 @@ static int64_t s_tick(weft_control_server_t *self) {
     int64_t now_ms = weft_os_monotonic_ms();
     if (now_ms >= self->tick_ms) {
         weft_retention_tick(self->retention, weft_os_now_us());
+        weft_pages_tick(self->pages);
         self->tick_ms = now_ms + TICK_MS;
     }
     weft_bus_stat_turn(&self->config.stats->control_turn_ms, now_ms);
@@ -451,7 +449,6 @@ static void s_serve(weft_control_server_t *self, unsigned count) {
     }
     const void *body = zmq_msg_data(&self->frames[2]);
     size_t size = zmq_msg_size(&self->frames[2]);
-    weft_buf_clear(&self->page);
     switch (weft_command_parse(zmq_msg_data(&self->frames[1]), zmq_msg_size(&self->frames[1]))) {
     case WEFT_COMMAND_HELLO: s_hello(self, body, size); break;
     case WEFT_COMMAND_FETCH: s_fetch(self, body, size); break;
@@ -489,7 +486,10 @@ static void *s_thread(void *arg) {
         if (!s_read_pipe(self)) return NULL;
         for (unsigned i = 0; i < REQUESTS_IN_A_ROW; i++) {
             unsigned count;
-            if (weft_net_recv(self->router, self->frames, FRAMES, &count) != WEFT_OK) break;
+            if (weft_net_recv(self->router, self->frames, FRAMES, &count) != WEFT_OK) {
+                weft_pages_ahead(self->pages); /* and look again: it took a while */
+                if (weft_net_recv(self->router, self->frames, FRAMES, &count) != WEFT_OK) break;
+            }
             s_serve(self, count);
             weft_net_close_frames(self->frames, count, FRAMES);
         }
@@ -529,6 +529,9 @@ weft_err_t weft_control_server_new(weft_control_server_t **out,
     if (!self->refusals || !self->reports) goto out;
     if ((rc = weft_log_reader_new(&self->reader, config->store_path)) != WEFT_OK) goto out;
     weft_log_reader_share(self->reader, config->turnstile);
+    self->pages = weft_pages_new(self->reader, &config->log);
+    rc = WEFT_E_NOMEM;
+    if (!self->pages) goto out;
     if ((rc = s_open_pipe(self)) != WEFT_OK) goto out;
     weft_retention_config_t retention = {.reader = self->reader,
                                          .keep = config->keep,
@@ -558,12 +561,12 @@ void weft_control_server_destroy(weft_control_server_t **self_p) {
     weft_net_close(&self->pipe_control);
     weft_net_close(&self->router);
     weft_retention_destroy(&self->retention);
+    weft_pages_destroy(&self->pages);
     weft_log_reader_destroy(&self->reader);
     weft_refusals_destroy(&self->refusals);
     weft_reports_destroy(&self->reports);
     pthread_mutex_destroy(&self->reports_lock);
     weft_buf_free(&self->body);
-    weft_buf_free(&self->page);
     weft_buf_free(&self->raw);
     free(self);
     *self_p = NULL;
