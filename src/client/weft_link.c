@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #define CONTROL_HWM 1000
+#define AT_ONCE_US 1000
 
 static int s_fd(void *socket) {
     int fd = -1;
@@ -76,18 +77,25 @@ void weft_link_drop(weft_link_t *self, void **socket) {
     weft_net_close(socket);
 }
 
-void weft_link_arm(weft_link_t *self, int64_t at_ms) {
+void weft_link_arm_us(weft_link_t *self, int64_t at_us) {
     uint64_t expired;
+    int64_t now_us = weft_os_monotonic_us();
+    if (at_us == self->armed_us && now_us < at_us) return;
     ssize_t got = read(self->timer_fd, &expired, sizeof expired); /* no longer readable */
     (void) got;
     struct itimerspec when = {.it_value = {0, 0}};
-    if (at_ms != INT64_MAX) {
-        int64_t now_ms = weft_os_monotonic_ms();
-        if (at_ms <= now_ms) at_ms = now_ms + 1; /* zero would switch it off */
-        when.it_value.tv_sec = at_ms / 1000;
-        when.it_value.tv_nsec = at_ms % 1000 * 1000000;
+    if (at_us != INT64_MAX) {
+        if (at_us <= now_us) at_us = now_us + AT_ONCE_US; /* zero would switch it off */
+        when.it_value.tv_sec = at_us / 1000000;
+        when.it_value.tv_nsec = at_us % 1000000 * 1000;
     }
     timerfd_settime(self->timer_fd, TFD_TIMER_ABSTIME, &when, NULL);
+    self->armed_us = at_us;
+}
+
+void weft_link_arm(weft_link_t *self, int64_t at_ms) {
+    int64_t last_ms = INT64_MAX / 1000;
+    weft_link_arm_us(self, at_ms > last_ms ? INT64_MAX : at_ms < 0 ? 0 : at_ms * 1000);
 }
 
 void weft_link_wait(weft_link_t *self, int timeout_ms) {

@@ -13,6 +13,7 @@ typedef struct {
     void *control;
     int epoll_fd;
     int timer_fd;
+    int64_t armed_us; /* what the timer stands at */
     uint64_t request_ids;
 } weft_link_t;
 
@@ -24,8 +25,9 @@ void weft_link_close(weft_link_t *self);
 void *weft_link_socket(weft_link_t *self, int type, int hwm, bool immediate);
 void weft_link_drop(weft_link_t *self, void **socket);
 
-/* Descriptor turns readable at that monotonic time (ms), INT64_MAX: not by time. */
+/* Descriptor turns readable at that monotonic time (ms, µs), INT64_MAX: not by time. */
 void weft_link_arm(weft_link_t *self, int64_t at_ms);
+void weft_link_arm_us(weft_link_t *self, int64_t at_us);
 /* Wait until the descriptor is readable: timeout_ms -1 for ever. */
 void weft_link_wait(weft_link_t *self, int timeout_ms);
 

@@ -4,8 +4,12 @@
 
 #include "weft_checksum.h"
 
+#include <endian.h>
+#include <string.h>
+
 static void s_le64(uint8_t *to, uint64_t value) {
-    for (unsigned i = 0; i < 8; i++) to[i] = (uint8_t) (value >> (8 * i));
+    value = htole64(value);
+    memcpy(to, &value, sizeof value);
 }
 
 uint64_t weft_hash(const void *bytes, size_t size) {

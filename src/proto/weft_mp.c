@@ -268,6 +268,8 @@ bool weft_text_ok(const char *text, size_t size) {
             size -= 8;
             continue;
         }
+        /* the rest, by a word that begins in what was checked already */
+        if (at - (const uint8_t *) text >= 8 && size < 8 && s_plain(at + size - 8)) return true;
         if (*at < 0x20 || *at == 0x7f) return false;
         size_t length = s_utf8_length(at, size);
         if (!length) return false;

@@ -335,6 +335,14 @@ uint64_t weft_publisher_acked(const weft_publisher_t *self) {
     return self->acked;
 }
 
+uint64_t weft_publisher_in_flight(const weft_publisher_t *self) {
+    return self->sent - self->acked;
+}
+
+uint64_t weft_publisher_unsent(const weft_publisher_t *self) {
+    return self->highest - self->sent;
+}
+
 uint64_t weft_publisher_acked_chain(const weft_publisher_t *self) {
     return self->acked_chain;
 }

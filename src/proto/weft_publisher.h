@@ -72,6 +72,8 @@ uint64_t weft_publisher_acked_chain(const weft_publisher_t *self);
 /* Position of the event acked, 0 if it is not known. */
 uint64_t weft_publisher_acked_position(const weft_publisher_t *self);
 const weft_uuid_t *weft_publisher_log(const weft_publisher_t *self);
-uint64_t weft_publisher_resent(const weft_publisher_t *self); /* events sent more than once */
+uint64_t weft_publisher_in_flight(const weft_publisher_t *self); /* sent and not acknowledged */
+uint64_t weft_publisher_unsent(const weft_publisher_t *self);    /* queued and not sent */
+uint64_t weft_publisher_resent(const weft_publisher_t *self);    /* events sent more than once */
 
 #endif

@@ -336,16 +336,21 @@ static bool s_take_page(weft_subscriber_t *self, const weft_page_t *page, const 
     weft_mp_t r = weft_mp_reader(body, size);
     uint64_t at = page->from, chain = self->chain, count = 0, sum = 0;
     bool known = self->checked;
+    weft_sub_type_t *type = NULL; /* mostly that of the event before */
     while (weft_mp_left(&r)) {
         const char *name;
         size_t name_size;
         weft_wire_event_t event;
         weft_entry_t entry = {.live = false};
-        if (!weft_mp_str(&r, &name, &name_size) || weft_type_check(name, name_size) != WEFT_OK ||
-            !weft_stamp_take(&r, &entry.stamp) || weft_wire_event_take(&r, &event) != WEFT_OK)
+        if (!weft_mp_str(&r, &name, &name_size)) return false;
+        if (!type || type->size != name_size || memcmp(type->name, name, name_size) != 0) {
+            if (weft_type_check(name, name_size) != WEFT_OK) return false;
+            type = s_type(self, name, name_size);
+            if (!type || !type->matched) return false;
+        }
+        entry.type = type;
+        if (!weft_stamp_take(&r, &entry.stamp) || weft_wire_event_take(&r, &event) != WEFT_OK)
             return false;
-        entry.type = s_type(self, name, name_size);
-        if (!entry.type || !entry.type->matched) return false;
         if (entry.stamp.position <= at || entry.stamp.position > page->next) return false;
         entry.checksum = weft_checksum_row(entry.stamp.position, entry.stamp.stored_us,
                                            entry.type->hash, weft_hash(event.bytes, event.size));
@@ -491,7 +496,25 @@ static bool s_covers(weft_subscriber_t *self, const weft_record_t *record) {
     return held == wanted;
 }
 
+/* Is all that is held new, once each, and within the record? The list is sorted. */
+static bool s_whole(const weft_subscriber_t *self, const weft_record_t *record) {
+    const weft_entries_t *held = &self->held;
+    uint64_t before = record->prev > self->position ? record->prev : self->position;
+    for (size_t i = 0; i < held->count; i++) {
+        if (held->items[i].stamp.position <= before) return false;
+        before = held->items[i].stamp.position;
+    }
+    return before <= record->last;
+}
+
 static bool s_apply(weft_subscriber_t *self, const weft_record_t *record) {
+    if (!self->filling.count && s_whole(self, record)) {
+        weft_entries_t empty = self->filling;
+        self->filling = self->held;
+        self->held = empty;
+        self->filling_live = self->filling.count;
+        return true;
+    }
     for (size_t i = 0; i < self->held.count; i++) {
         const weft_entry_t *entry = &self->held.items[i];
         if (!s_in_record(&self->held, i, record) || entry->stamp.position <= self->position)

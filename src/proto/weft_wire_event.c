@@ -127,7 +127,8 @@ bool weft_stamp_take(weft_mp_t *r, weft_stamp_t *out) {
 
 static void s_write_u64(uint8_t *to, uint64_t value) {
     to[0] = 0xcf;
-    for (unsigned i = 0; i < 8; i++) to[1 + i] = (uint8_t) (value >> (56 - 8 * i));
+    value = htobe64(value);
+    memcpy(to + 1, &value, sizeof value);
 }
 
 void weft_stamp_write(uint8_t *to, const weft_stamp_t *stamp) {
