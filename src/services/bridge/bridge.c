@@ -8,13 +8,17 @@
 #include <string.h>
 
 #include <http_text.h>
+#include <idempotency.h>
 #include <service_health.h>
 #include <service_http.h>
 
 #include "bridge_config.h"
+#include "bridge_post.h"
 
 #define BODY_BYTES_MAX (1u << 20) /* an event of 256 KiB, however its text is escaped, or a batch */
 #define CONNECTIONS_MAX 4096u
+#define KEEP_DAYS_MAX 36500u
+#define DAY_US ((int64_t) 24 * 3600 * 1000000)
 
 /* ---------------------------------------------------------------------------------------------- */
 /* Routes */
@@ -83,7 +87,7 @@ static void s_readyz(http_request_t *request, void *arg) {
 /* Life */
 
 /* Only ever added to. */
-static const char *const s_schema[] = {bridge_hook_schema};
+static const char *const s_schema[] = {bridge_hook_schema, IDEMPOTENCY_SCHEMA};
 
 static weft_err_t s_open(bridge_t *self, int argc, char **argv) {
     const char *last_hook; /* there may be several: bridge_hooks looks for itself */
@@ -94,6 +98,8 @@ static weft_err_t s_open(bridge_t *self, int argc, char **argv) {
         {"bind-any", NULL, "let --http be an address that others than this machine can reach", NULL,
          &bind_any},
         {"config", "FILE", "names of types, and tokens of routes (JSON)", NULL, &self->config_path},
+        {"keep-keys", "DAYS", "how long keys that tell doubles are kept; 0: for ever", "0",
+         &self->keep_keys},
         {"hook", "NAME=URL[=FILTER,…][;KEY=VALUE]…",
          "POST events there; may be given several times", NULL, &last_hook},
     };
@@ -108,6 +114,11 @@ static weft_err_t s_open(bridge_t *self, int argc, char **argv) {
             stderr,
             "weft-bridge: --http '%s': not this machine alone; say --bind-any if that is meant\n",
             self->listen);
+        return WEFT_E_USAGE;
+    }
+    if (!http_text_number(self->keep_keys, 0, KEEP_DAYS_MAX, &self->keep_days)) {
+        fprintf(stderr, "weft-bridge: --keep-keys '%s': want a number from 0 to %u\n",
+                self->keep_keys, KEEP_DAYS_MAX);
         return WEFT_E_USAGE;
     }
     return WEFT_OK;
@@ -132,10 +143,15 @@ static weft_err_t s_start(bridge_t *self, int argc, char **argv) {
     bridge_route(self, "GET", "/readyz", HTTP_BODY_NONE, s_readyz, self);
     if (rc == WEFT_OK) rc = service_health_watch(self->service);
     if (rc == WEFT_OK) rc = bridge_hooks_new(&self->hooks, self, argc, argv);
+    if (rc == WEFT_OK)
+        rc = bridge_posts_new(&self->posts, self,
+                              self->keep_days ? (int64_t) self->keep_days * DAY_US
+                                              : IDEMPOTENCY_FOR_EVER);
     if (rc == WEFT_OK) rc = s_set_tokens(self);
     if (rc == WEFT_OK)
         rc = service_http_new_limits(&self->http, self->service, self->listen, self->routes,
                                      self->routes_count, &limits);
+    if (rc == WEFT_OK) http_server_on_turn(self->http, bridge_posts_turn, self->posts);
     return rc;
 }
 
@@ -143,6 +159,7 @@ static weft_err_t s_start(bridge_t *self, int argc, char **argv) {
 static void s_stop(bridge_t *self) {
     if (self->http) http_server_stop(self->http);
     http_server_destroy(&self->http);
+    bridge_posts_destroy(&self->posts);
     bridge_hooks_destroy(&self->hooks);
     bridge_names_destroy(&self->names);
     json_decref(self->config);

@@ -31,7 +31,9 @@ struct bridge {
     http_server_t *http; /* NULL until the parts are there */
     sqlite3 *db;
     struct bridge_hooks *hooks;
-    const char *listen, *config_path; /* of the command line */
+    struct bridge_posts *posts;
+    const char *listen, *config_path, *keep_keys; /* of the command line */
+    uint64_t keep_days;                           /* 0: for ever */
     json_t *config;
     bridge_names_t *names;
     bridge_route_t guards[BRIDGE_ROUTES_MAX];

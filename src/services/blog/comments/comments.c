@@ -36,7 +36,7 @@ static const char *const s_schema[] = {
     "CREATE TABLE comments (number INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE, post_id TEXT NOT "
     "NULL, content TEXT NOT NULL, status TEXT NOT NULL);"
     "CREATE INDEX comments_post ON comments (post_id, number)",
-    BLOG_IDEM_SCHEMA,
+    IDEMPOTENCY_SCHEMA,
     "ALTER TABLE posts ADD COLUMN event INTEGER NOT NULL DEFAULT 0",
 };
 

@@ -56,7 +56,8 @@ static weft_err_t s_start(blog_app_t *app) {
     const blog_config_t *config = app->config;
     weft_err_t rc = weft_service_schema(app->service, config->schema, config->schema_count);
     app->db = weft_service_db(app->service);
-    if (rc == WEFT_OK && config->idempotency) rc = blog_idem_new(&app->idem, app->service);
+    if (rc == WEFT_OK && config->idempotency)
+        rc = idempotency_new(&app->idem, app->service, BLOG_IDEM_KEEP_US);
     if (rc == WEFT_OK) rc = config->start ? config->start(app) : service_health_watch(app->service);
     if (rc == WEFT_OK && config->after_apply)
         rc = weft_service_after_apply(app->service, s_after_apply, app);
@@ -72,7 +73,7 @@ static void s_stop(blog_app_t *app) {
     if (app->http) http_server_stop(app->http);
     if (app->service && app->db && app->config->stop) app->config->stop(app);
     http_server_destroy(&app->http);
-    blog_idem_destroy(&app->idem);
+    idempotency_destroy(&app->idem);
     for (size_t i = 0; i < BLOG_STATEMENTS_MAX; i++) sqlite3_finalize(app->statements[i]);
     weft_service_destroy(&app->service);
 }

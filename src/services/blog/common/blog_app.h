@@ -29,7 +29,7 @@ typedef struct {
     const http_route_t *routes; /* each gets the blog_app_t as its arg */
     size_t routes_count;
     bool forwards;    /* Weft-After is for those behind it: its own place in the log says nothing */
-    bool idempotency; /* the schema has BLOG_IDEM_SCHEMA */
+    bool idempotency; /* the schema has IDEMPOTENCY_SCHEMA */
     weft_err_t (*start)(blog_app_t *app); /* register handlers; NULL: only watch the bus */
     void (*serving)(blog_app_t *app);     /* app->http is there; may be NULL */
     void (*after_apply)(blog_app_t *app); /* after a transaction that applied events; may be NULL */
@@ -41,7 +41,7 @@ struct blog_app {
     const blog_config_t *config;
     weft_service_t *service;
     http_server_t *http;
-    blog_idem_t *idem; /* NULL without config->idempotency */
+    idempotency_t *idem; /* NULL without config->idempotency */
     sqlite3 *db;
     sqlite3_stmt *statements[BLOG_STATEMENTS_MAX];
     http_route_t routes[BLOG_ROUTES_MAX];

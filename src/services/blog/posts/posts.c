@@ -23,7 +23,7 @@ static const char *const s_sql[] = {
 
 static const char *const s_schema[] = {
     "CREATE TABLE posts (number INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE, title TEXT)",
-    BLOG_IDEM_SCHEMA,
+    IDEMPOTENCY_SCHEMA,
 };
 
 static json_t *s_post(const char *id, const char *title) {
