@@ -330,10 +330,10 @@ static void s_report(weft_control_server_t *self, const void *body, size_t size)
     if (rc == WEFT_OK && report.resume > report.position) rc = WEFT_E_BAD_FIELD;
     int64_t now_us = weft_os_now_us();
     if (rc == WEFT_OK) rc = s_keep_report(self, &report, now_us, body, size);
-    if (rc == WEFT_OK)
-        weft_retention_report(self->retention, &report, now_us);
-    else
+    if (rc != WEFT_OK)
         weft_bus_stat_add(&self->config.stats->bad_request, 1);
+    else if (filters.count) /* who has none never asks for an event, and holds no trim back */
+        weft_retention_report(self->retention, &report, now_us);
 }
 
 /* ---- TRIM */

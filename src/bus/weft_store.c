@@ -468,7 +468,9 @@ weft_err_t weft_store_trim(weft_store_t *self, uint64_t to) {
     if (rc == WEFT_OK) rc = s_put_meta(self, "anchor_chain", meta.anchor_chain);
     if (rc == WEFT_OK) rc = s_put_meta(self, "anchor_stored_us", (uint64_t) meta.anchor_stored_us);
     if (rc == WEFT_OK) rc = s_put_meta(self, "sum", weft_log_meta_sum(&meta));
+    WEFT_CRASH_POINT("store.trim_written");
     rc = s_end_upkeep(self, rc);
+    WEFT_CRASH_POINT("store.trimmed");
     if (rc == WEFT_OK) self->meta = meta;
     return rc;
 }
@@ -487,6 +489,7 @@ weft_err_t weft_store_put_readers(weft_store_t *self, const weft_reader_t *reade
         weft_stmt_bind_int(&self->readers_forget, 1, WEFT_REPORTS_MAX);
         rc = weft_stmt_run(&self->readers_forget);
     }
+    WEFT_CRASH_POINT("store.readers_written");
     return s_end_upkeep(self, rc);
 }
 

@@ -4,7 +4,8 @@ reads the SQLite files and the publishers' journals, and knows docs/protocol.md.
     checker.py SPEC.json      the mesh as tests/chaos/world.py wrote it down
 
 What must hold:
-  log       positions 1, 2, 3 …; every checksum chained; the clock never back; of each origin 1, 2, 3 … in order
+  log       positions 1, 2, 3 …; every checksum chained; the clock never back; of each origin 1, 2, 3 … in order.
+            What a bus with --keep has forgotten is taken from the service "keeper", which applies everything
   acks      every event that was acknowledged is in the log, once, with the bytes that were meant
   services  applied exactly the events of the log that their filters match, once, in order, byte by
             byte; totals equal the fold over them; each emitted event is there once, with its cause;
@@ -57,7 +58,7 @@ class Checker:
         self.spec, self.problems = spec, []
         self.rows, self.chains = [], [0]
         self.figures = {"in_log": 0, "acknowledged": 0, "applied": 0, "doubled": 0,
-                        "out_of_order": 0, "parked": 0}
+                        "out_of_order": 0, "parked": 0, "forgotten": 0}
 
     def wrong(self, what):
         self.problems.append(what)
@@ -76,8 +77,12 @@ class Checker:
         self.log_id = db.execute("SELECT value FROM meta WHERE key = 'log'").fetchone()[0]
         types = dict(db.execute("SELECT id, name FROM types"))
         origins, origin_at, chain, clock = {}, {}, 0, 0
+        self.read_forgotten(db)
+        for row in self.rows:
+            self.note_origin(row, origins, origin_at)
+        chain = self.chains[-1]
         rows = db.execute("SELECT position, type, stored_us, chain, event FROM events ORDER BY position")
-        for number, (position, type_id, stored_us, stored_chain, raw) in enumerate(rows, 1):
+        for number, (position, type_id, stored_us, stored_chain, raw) in enumerate(rows, len(self.chains)):
             if position != number:
                 self.wrong(f"log: position {position} where {number} should be")
                 break
@@ -93,12 +98,7 @@ class Checker:
             row = Row(position, type_, raw)
             self.rows.append(row)
             self.chains.append(chain)
-            last, origin_chain = origins.get(row.origin, (0, 0))
-            if row.seq != last + 1:
-                self.wrong(f"log: position {position} holds event {row.seq} of origin "
-                           f"{row.origin.hex()} after its {last}")
-            origins[row.origin] = row.seq, xxh(le64(origin_chain, type_hash, event_hash))
-            origin_at[row.origin] = position
+            self.note_origin(row, origins, origin_at)
         wanted = {(o, last, origin_at[o], c) for o, (last, c) in origins.items()}
         stored = {(o, last, at, c & (1 << 64) - 1) for o, last, at, c in
                   db.execute("SELECT origin, last, position, chain FROM origins")}
@@ -106,6 +106,33 @@ class Checker:
             self.wrong(f"log: table origins does not fit the events: {wanted ^ stored}")
         db.close()
         self.figures["in_log"] = len(self.rows)
+
+    def note_origin(self, row, origins, origin_at):
+        last, chain = origins.get(row.origin, (0, 0))
+        if row.seq != last + 1:
+            self.wrong(f"log: position {row.position} holds event {row.seq} of origin "
+                       f"{row.origin.hex()} after its {last}")
+        origins[row.origin] = row.seq, xxh(le64(chain, xxh(row.type.encode()), xxh(row.raw)))
+        origin_at[row.origin] = row.position
+
+    def read_forgotten(self, log):
+        """Rows up to the anchor, whose chain is known there alone."""
+        anchor, chain = (log.execute("SELECT value FROM meta WHERE key = ?", (key,)).fetchone()[0]
+                         for key in ("anchor_position", "anchor_chain"))
+        if not anchor:
+            return
+        self.figures["forgotten"] = anchor
+        if not self.spec.get("keeper"):
+            self.wrong(f"log: it has forgotten {anchor} events, and nobody asked for that")
+            return
+        db = self.database(self.spec["services"][self.spec["keeper"]]["database"])
+        rows = db.execute("SELECT position, type, event FROM applied WHERE position <= ? ORDER BY position", (anchor,))
+        self.rows = [Row(*row) for row in rows]
+        db.close()
+        if [row.position for row in self.rows] != list(range(1, anchor + 1)):
+            self.wrong(f"log: it has forgotten all up to {anchor}, and {self.spec['keeper']} had "
+                       f"only {len(self.rows)} of them")
+        self.chains = [None] * anchor + [chain & (1 << 64) - 1]
 
     # ---- bare publishers
 
@@ -256,6 +283,8 @@ class Checker:
             return
         if log != self.log_id or position > len(self.rows):
             self.wrong(f"{name}: stands at {position} of another log")
+        elif self.chains[position] is None:
+            self.wrong(f"{name}: stands at {position}, which the log has forgotten")
         elif chain & (1 << 64) - 1 != self.chains[position]:
             self.wrong(f"{name}: its chain at {position} is not the log's")
         if applied and applied[-1][0] > position:
@@ -278,6 +307,8 @@ class Checker:
     def report(self):
         lines = ["acknowledged {acknowledged}, in log {in_log}, applied {applied}, doubled {doubled}, "
                  "out of order {out_of_order}, parked {parked}".format(**self.figures)]
+        if self.figures["forgotten"]:
+            lines[0] += f", forgotten by the log {self.figures['forgotten']}"
         lines += ["WRONG " + problem for problem in self.problems[:PROBLEMS_SHOWN]]
         if len(self.problems) > PROBLEMS_SHOWN:
             lines.append(f"… and {len(self.problems) - PROBLEMS_SHOWN} more")

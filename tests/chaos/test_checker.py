@@ -26,6 +26,8 @@ TAMPERED = {
         " WHERE position = 40", "chain is broken at position 40"),
     "the clock of the log goes back": ("log", "UPDATE events SET stored_us = 5 WHERE position = 50", "goes back"),
     "an origin is forgotten": ("log", "DELETE FROM origins WHERE origin = (SELECT min(origin) FROM origins)", "table origins"),
+    "the log has forgotten something": (
+        "log", "UPDATE meta SET value = 5 WHERE key = 'anchor_position'", "forgotten 5 events"),
     "an applied row is gone": ("audit", "DELETE FROM applied WHERE id = 20", "never applied"),
     "an applied row is doubled": (
         "audit", "INSERT INTO applied (position, type, event) SELECT position, type, event FROM applied"

@@ -1,4 +1,4 @@
-"""kill -9 at named points and at random moments: rounds of kill, restart, converge.
+"""kill -9 at named points and at random moments: rounds of kill, restart, converge. The bus forgets meanwhile.
 
 WEFT_CHAOS_ROUNDS: how many (200). WEFT_TEST_SEED: to repeat the choices of a run."""
 
@@ -12,6 +12,7 @@ from world import Running, World, main
 
 ROUNDS = int(int(os.environ.get("WEFT_CHAOS_ROUNDS", "200")) / SLOW)  # sanitizers: fewer, same time
 JUDGE_EVERY = 50
+KEEP = "3s"  # the log forgets what all services have, while they are killed
 POINT_SECONDS = 2.0   # a point that is not reached by then is killed at that moment instead
 RANDOM_SECONDS = 0.15
 
@@ -63,7 +64,7 @@ class Kills:
 
 def test_nothing_is_lost_or_doubled_under_kill_9(scratch):
     rng = random.Random(seed())
-    with Running(World(scratch)) as world:
+    with Running(World(scratch, keep=KEEP)) as world:
         kills = Kills(world, rng)
         began = time.monotonic()
         for number in range(1, ROUNDS + 1):

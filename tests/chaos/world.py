@@ -57,12 +57,13 @@ def crash_points(*rooms):
 
 class World:
     """bus: endpoint the bus binds; reach: endpoint that the others are given, if another.
+    keep: what the bus is told to keep; what it forgets, audit has applied by then.
     around: {name: words to put before a program's command}; "" is for those without words of their own.
     environment: added to that of every program."""
 
     def __init__(self, scratch, bus=None, reach=None, store=None, around=None, bind_any=False,
-                 environment=None):
-        self.scratch, self.cast = scratch, CAST
+                 environment=None, keep=None):
+        self.scratch, self.cast, self.keep = scratch, CAST, keep
         self.environment = environment or {}
         self.bin = os.environ["WEFT_CHAOS_BIN"]
         self.go = os.path.join(scratch, "go")
@@ -71,7 +72,8 @@ class World:
         endpoint = bus or "ipc://" + os.path.join(scratch, "bus")
         self.endpoint = reach or endpoint
         words = ["chaos-bus", "--endpoint", endpoint, "--store", self.store]
-        self.processes = {"bus": self.process("bus", words + (["--bind-any"] if bind_any else []))}
+        words += (["--bind-any"] if bind_any else []) + (["--keep", keep] if keep else [])
+        self.processes = {"bus": self.process("bus", words)}
         for name in PUBLISHERS:
             self.processes[name] = self.process(name, [
                 "chaos-pub", "--bus", self.endpoint, "--name", name, "--journal",
@@ -154,7 +156,8 @@ class World:
             db.close()
 
     def head(self):
-        return self.ask(self.log_path(), "SELECT coalesce(max(position), 0) FROM events")[0][0]
+        return max(self.ask(self.log_path(), "SELECT coalesce(max(position), 0), (SELECT value FROM meta"
+                            " WHERE key = 'anchor_position') FROM events")[0])
 
     def emitted(self, name):
         """(origin, how many events a service has committed)"""
@@ -242,7 +245,7 @@ class World:
 
     def spec(self):
         path = os.path.join(self.scratch, "spec.json")
-        spec = {"log": self.log_path(),
+        spec = {"log": self.log_path(), "keeper": "audit" if self.keep else None,
                 "publishers": {name: self.journal(name) for name in self.publishers},
                 "services": {name: {"database": self.database_path(name), "on": on, "emit": emit, "make": make}
                              for name, (on, emit, make, _) in self.cast.items()}}

@@ -36,11 +36,11 @@ def trimmed(peer, **more):
     return body
 
 
-def report(peer, resume, position=None, name="slow", instance=b"s" * 16):
+def report(peer, resume, position=None, name="slow", instance=b"s" * 16, filters=("a.b",)):
     body = {"name": name, "instance": instance, "software": "test", "resume": resume,
             "position": resume if position is None else position, "outbox": 0, "parked": 0,
             "parked_oldest": 0, "skipped": 0, "on_error": "park", "database": "",
-            "applied_catch_up": 0, "applied_live": 0, "live": True, "filters": ["a.b"]}
+            "applied_catch_up": 0, "applied_live": 0, "live": True, "filters": list(filters)}
     count = peer.counter("report")
     peer.control.send_multipart([b"REPORT", msgpack.packb(body, use_bin_type=True)])
     wait_until("the report", lambda: peer.counter("report") > count)
@@ -93,6 +93,16 @@ def test_a_trim_moves_the_beginning():
     peer.close()
     assert bus.stop()[0] == 0
     assert rows("moves") == (60, 41, 100)
+
+
+def test_who_only_emits_holds_nothing_back():
+    """A service without filters never asks for an event; it reports position 0 all its life."""
+    bus, peer = filled("emits", 100)
+    report(peer, 0, 0, name="emitter", instance=b"e" * 16, filters=())
+    plan = trimmed(peer, to=40)
+    assert (plan["to"], plan["holder"]) == (40, ""), plan
+    wait_first(peer, 40)
+    bus.stop()
 
 
 def test_a_log_without_a_row_goes_on_where_it_was():
