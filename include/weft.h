@@ -395,6 +395,13 @@ typedef struct {
     weft_err_t publisher;     /* WEFT_OK, or why the publisher stopped */
 } weft_service_info_t;
 WEFT_API void weft_service_info(weft_service_t *self, weft_service_info_t *info);
+/* All figures of the service as text for Prometheus (docs/operations.md has the table), for whoever serves
+ * HTTP: the answer to GET /metrics, with WEFT_METRICS_TYPE as its Content-Type. Families of your own may
+ * follow it; names that begin with "weft_" and "process_" are taken.
+ * text  out: NUL-terminated, allocated with malloc: the caller frees.
+ * Returns WEFT_OK, WEFT_E_NOMEM. Reads two rows and a few files of /proc. */
+#define WEFT_METRICS_TYPE "text/plain; version=0.0.4; charset=utf-8"
+WEFT_API weft_err_t weft_service_metrics(weft_service_t *self, char **text);
 
 /* Read your writes. What this service emitted last and committed: the token that a write's answer
  * carries. sequence 0: it has never emitted anything. */

@@ -8,8 +8,6 @@
 #include "weft_buf.h"
 #include "weft_histogram.h"
 
-#define WEFT_METRICS_TYPE "text/plain; version=0.0.4; charset=utf-8"
-
 typedef struct {
     const char *name;
     const char *value; /* NUL-terminated; what is no UTF-8 is replaced */

@@ -47,7 +47,8 @@ struct weft_applier {
     weft_map_t *parked_subjects;
     uint64_t parked;
     int64_t parked_oldest_us; /* 0: none */
-    uint64_t skipped;
+    uint64_t skipped, failures;
+    weft_histogram_t commit_us;
     uint64_t parked_now; /* in the transaction at hand */
 
     weft_batch_t batch; /* borrowed */
@@ -168,6 +169,7 @@ static void s_rollback(weft_applier_t *self) {
 static weft_err_t s_commit(weft_applier_t *self) {
     WEFT_CRASH_POINT("applier.committing");
     self->committing = true;
+    int64_t began_us = weft_os_monotonic_us();
     weft_err_t rc = weft_db_exec(self->store->db, "COMMIT");
     self->committing = false;
     if (rc != WEFT_OK) {
@@ -176,6 +178,7 @@ static weft_err_t s_commit(weft_applier_t *self) {
         s_rollback(self);
         return rc;
     }
+    weft_histogram_add(&self->commit_us, (uint64_t) (weft_os_monotonic_us() - began_us));
     WEFT_CRASH_POINT("applier.committed");
     self->in_transaction = false;
     self->parked += self->parked_now;
@@ -434,6 +437,7 @@ static weft_err_t s_skip_at(weft_applier_t *self) {
 static weft_err_t s_failed(weft_applier_t *self, int64_t now_ms) {
     const weft_event_t *event = &self->batch.events[self->at];
     self->attempts++;
+    self->failures++;
     weft_diag(WEFT_DIAG_WARN, "service.handler",
               "position=%llu type=%s attempt=%u of=%u reason=\"%s\"",
               (unsigned long long) event->position.value, event->type, self->attempts,
@@ -625,5 +629,10 @@ void weft_applier_info(const weft_applier_t *self, weft_applier_info_t *info) {
                                   .applied_live = self->applied_live,
                                   .parked = self->parked,
                                   .parked_oldest_us = self->parked_oldest_us,
-                                  .skipped = self->skipped};
+                                  .skipped = self->skipped,
+                                  .failures = self->failures};
+}
+
+const weft_histogram_t *weft_applier_commits(const weft_applier_t *self) {
+    return &self->commit_us;
 }

@@ -11,6 +11,7 @@
 #ifndef WEFT_APPLIER_H
 #define WEFT_APPLIER_H
 
+#include "weft_histogram.h"
 #include "weft_outbox.h"
 #include "weft_service_store.h"
 
@@ -59,7 +60,10 @@ typedef struct {
     uint64_t parked;
     int64_t parked_oldest_us; /* when the oldest of them was parked; 0: none */
     uint64_t skipped;
+    uint64_t failures; /* of handlers, each attempt */
 } weft_applier_info_t;
 void weft_applier_info(const weft_applier_t *self, weft_applier_info_t *info);
+/* What its commits took, in µs. Owned by self. */
+const weft_histogram_t *weft_applier_commits(const weft_applier_t *self);
 
 #endif

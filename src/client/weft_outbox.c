@@ -25,7 +25,7 @@ struct weft_outbox {
     uint64_t added;    /* in the transaction at hand; 0: nothing */
     uint64_t oldest;
     uint64_t settled; /* acked as it stands in the database */
-    weft_stmt_t insert, read, settle, prune, drop;
+    weft_stmt_t insert, read, settle, prune, drop, first;
     uint64_t reading; /* sequence that read stands on; rows come in order */
     weft_buf_t event;
     char type[WEFT_TYPE_BYTES_MAX + 1];
@@ -106,6 +106,10 @@ static weft_err_t s_prepare(weft_outbox_t *self) {
         rc = weft_stmt_prepare(&self->prune, self->db, "DELETE FROM weft_outbox WHERE seq <= ?");
     if (rc == WEFT_OK)
         rc = weft_stmt_prepare(&self->drop, self->db, "DELETE FROM weft_outbox WHERE seq = ?");
+    if (rc == WEFT_OK)
+        rc = weft_stmt_prepare(
+            &self->first, self->db,
+            "SELECT time_us FROM weft_outbox WHERE seq > ? ORDER BY seq LIMIT 1");
     return rc;
 }
 
@@ -177,6 +181,7 @@ void weft_outbox_destroy(weft_outbox_t **self_p) {
     weft_stmt_free(&self->settle);
     weft_stmt_free(&self->prune);
     weft_stmt_free(&self->drop);
+    weft_stmt_free(&self->first);
     weft_buf_free(&self->event);
     free(self->source);
     free(self->bus);
@@ -403,6 +408,17 @@ weft_err_t weft_outbox_renew(weft_outbox_t *self, uint64_t *sent) {
     weft_relay_destroy(&self->relay);
     self->relay = relay;
     return WEFT_OK;
+}
+
+int64_t weft_outbox_oldest_us(weft_outbox_t *self) {
+    int64_t time_us = 0;
+    weft_stmt_bind_bits(&self->first, 1, weft_publisher_acked(weft_relay_publisher(self->relay)));
+    if (weft_stmt_row(&self->first)) time_us = weft_stmt_int(&self->first, 0);
+    return weft_stmt_done(&self->first) == WEFT_OK ? time_us : 0;
+}
+
+uint64_t weft_outbox_resent(const weft_outbox_t *self) {
+    return weft_publisher_resent(weft_relay_publisher(self->relay));
 }
 
 uint64_t weft_outbox_depth(const weft_outbox_t *self) {

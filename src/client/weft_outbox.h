@@ -44,6 +44,10 @@ weft_err_t weft_outbox_settle(weft_outbox_t *self, bool *more);
  * Reads the log and blocks meanwhile. The descriptor changes. sent out: events that will be sent.
  * WEFT_OK, or why not: nothing has changed then. */
 weft_err_t weft_outbox_renew(weft_outbox_t *self, uint64_t *sent);
+/* When the oldest event that is not acknowledged was emitted, Unix time in µs; 0: none, or not readable. */
+int64_t weft_outbox_oldest_us(weft_outbox_t *self);
+/* Events sent more than once. */
+uint64_t weft_outbox_resent(const weft_outbox_t *self);
 uint64_t weft_outbox_depth(const weft_outbox_t *self); /* not acknowledged */
 const weft_uuid_t *weft_outbox_origin(const weft_outbox_t *self);
 uint64_t weft_outbox_highest(const weft_outbox_t *self); /* last sequence committed, 0: none */

@@ -10,6 +10,7 @@
 #include "weft_os.h"
 #include "weft_outbox.h"
 #include "weft_refusal.h"
+#include "weft_service_metrics.h"
 #include "weft_service_store.h"
 #include "weft_sub_end.h"
 #include "weft_waits.h"
@@ -44,7 +45,8 @@ struct weft_service {
     weft_outbox_t *outbox;
     weft_applier_t *applier;
     weft_sub_t *sub;
-    weft_batch_t batch; /* that the applier was given last */
+    uint64_t past_gaps, past_drops[WEFT_SUB_DROP_COUNT]; /* of subscribers that have ended */
+    weft_batch_t batch;                                  /* that the applier was given last */
     weft_waits_t *waits;
     int waits_timer; /* zloop's id; 0: none */
     int64_t waits_due_ms;
@@ -287,6 +289,32 @@ void weft_service_info(weft_service_t *self, weft_service_info_t *info) {
                                   .outbox = weft_outbox_depth(self->outbox),
                                   .publisher = weft_outbox_stopped(self->outbox)};
     if (self->sub) weft_sub_info(self->sub, &info->sub);
+}
+
+weft_err_t weft_service_metrics(weft_service_t *self, char **text) {
+    weft_buf_t buf = {0};
+    weft_applier_info_t applier;
+    weft_applier_info(self->applier, &applier);
+    weft_service_figures_t figures = {.name = self->name,
+                                      .database = self->store.path,
+                                      .gaps = self->past_gaps,
+                                      .failures = applier.failures,
+                                      .resent = weft_outbox_resent(self->outbox),
+                                      .outbox_oldest_us = weft_outbox_oldest_us(self->outbox),
+                                      .now_us = weft_os_now_us(),
+                                      .commits = weft_applier_commits(self->applier)};
+    weft_service_info(self, &figures.info);
+    figures.gaps += figures.info.sub.gaps;
+    for (size_t i = 0; i < WEFT_SUB_DROP_COUNT; i++)
+        figures.drops[i] = self->past_drops[i] + (self->sub ? weft_sub_drops(self->sub)[i] : 0);
+    weft_service_metrics_put(&buf, &figures);
+    weft_buf_append(&buf, "", 1);
+    if (!weft_buf_ok(&buf)) {
+        weft_buf_free(&buf);
+        return WEFT_E_NOMEM;
+    }
+    *text = (char *) buf.data; /* handed over */
+    return WEFT_OK;
 }
 
 /* zloop ends when a handler returns -1. */
@@ -690,6 +718,17 @@ static weft_err_t s_check_filters(weft_service_t *self) {
     return rc;
 }
 
+/* Its figures are the service's: they go on counting. */
+static void s_end_sub(weft_service_t *self) {
+    weft_sub_info_t info;
+    if (!self->sub) return;
+    weft_sub_info(self->sub, &info);
+    self->past_gaps += info.gaps;
+    for (size_t i = 0; i < WEFT_SUB_DROP_COUNT; i++)
+        self->past_drops[i] += weft_sub_drops(self->sub)[i];
+    weft_sub_destroy(&self->sub);
+}
+
 static weft_err_t s_subscribe(weft_service_t *self, weft_sub_config_t *config) {
     config->bus = self->bus;
     config->name = self->name;
@@ -707,7 +746,7 @@ static weft_err_t s_next_stream(weft_service_t *self) {
     weft_filter_state_t state = WEFT_FILTER_CURRENT;
     weft_sub_config_t config;
     if (self->sub) s_poll_sub(self, false);
-    weft_sub_destroy(&self->sub);
+    s_end_sub(self);
     weft_sub_config_init(&config);
     self->backfill = NULL;
     for (size_t i = 0; i < count; i++) {
@@ -749,7 +788,7 @@ static weft_err_t s_adopt(weft_service_t *self) {
     self->adopting = true;
     self->backfill = NULL;
     s_poll_sub(self, false);
-    weft_sub_destroy(&self->sub);
+    s_end_sub(self);
     return s_subscribe(self, &config);
 }
 

@@ -294,6 +294,10 @@ int weft_sub_fd(const weft_sub_t *self) {
     return self->link.epoll_fd;
 }
 
+const uint64_t *weft_sub_drops(const weft_sub_t *self) {
+    return weft_subscriber_drops(self->subscriber);
+}
+
 void weft_sub_info(const weft_sub_t *self, weft_sub_info_t *info) {
     weft_subscriber_info(self->subscriber, weft_os_monotonic_ms(), info);
 }

@@ -18,8 +18,20 @@
     X(STORE_FAILED, "store_failed", "events of a batch that was not committed")    \
     X(NOT_ACCEPTING, "not_accepting", "events while the store is closed to writes")
 
+/* Of a subscriber: what it was sent and did not take. What is missing then, a record or a page tells. */
+#define WEFT_SUB_DROPS(X)                                                        \
+    X(MALFORMED, "malformed", "messages and events that cannot be read")         \
+    X(UNASKED, "unasked", "replies that nobody waits for any more")              \
+    X(BAD_PAGE, "bad_page", "pages that do not add up")                          \
+    X(OTHER_BOOT, "other_boot", "records of another log or another start of it") \
+    X(HELD_TOO_MUCH, "held_too_much", "times that all live events held were let go")
+
 #define X(name, text, help) WEFT_DROP_##name,
 typedef enum { WEFT_DROPS(X) WEFT_DROP_COUNT } weft_drop_t;
+#undef X
+
+#define X(name, text, help) WEFT_SUB_DROP_##name,
+typedef enum { WEFT_SUB_DROPS(X) WEFT_SUB_DROP_COUNT } weft_sub_drop_t;
 #undef X
 
 #endif

@@ -5,6 +5,7 @@
 
 #include "weft_assert.h"
 #include "weft_checksum.h"
+#include "weft_counters.h"
 #include "weft_entries.h"
 #include "weft_limits.h"
 #include "weft_map.h"
@@ -46,7 +47,7 @@ struct weft_subscriber {
     uint64_t round;
     weft_entries_t held, filling, out;
     size_t filling_live;
-    uint64_t from_catch_up, from_live, gaps, dropped;
+    uint64_t from_catch_up, from_live, gaps, drops[WEFT_SUB_DROP_COUNT];
 };
 
 /* The only moves there are; the same list as the state chart in docs/protocol.md. */
@@ -131,7 +132,7 @@ void weft_subscriber_stop(weft_subscriber_t *self, weft_err_t why) {
 }
 
 void weft_subscriber_bad(weft_subscriber_t *self) {
-    self->dropped++;
+    self->drops[WEFT_SUB_DROP_MALFORMED]++;
 }
 
 /* ---- types */
@@ -265,7 +266,7 @@ void weft_subscriber_welcome(weft_subscriber_t *self, int64_t now_ms,
                              const weft_welcome_t *welcome) {
     if (self->state != WEFT_SUBSCRIBER_GREETING || !self->request_id ||
         welcome->id != self->request_id) {
-        self->dropped++; /* C3 */
+        self->drops[WEFT_SUB_DROP_UNASKED]++; /* C3 */
         return;
     }
     self->request_id = 0; /* C3: answered */
@@ -309,7 +310,7 @@ static bool s_refuses(uint64_t code) {
 
 void weft_subscriber_error(weft_subscriber_t *self, int64_t now_ms, const weft_error_t *error) {
     if (!self->request_id || error->id != self->request_id) {
-        self->dropped++;
+        self->drops[WEFT_SUB_DROP_UNASKED]++;
         return;
     }
     if (error->code == WEFT_E_GONE && self->state == WEFT_SUBSCRIBER_CATCHUP &&
@@ -396,7 +397,7 @@ void weft_subscriber_page(weft_subscriber_t *self, int64_t now_ms, const weft_pa
     bool ahead = self->ahead == page;
     self->ahead = NULL;
     if (!ahead && !s_answers(self, page)) {
-        self->dropped++; /* C3 */
+        self->drops[WEFT_SUB_DROP_UNASKED]++; /* C3 */
         return;
     }
     if (!s_of_this_boot(self, page)) {
@@ -406,7 +407,7 @@ void weft_subscriber_page(weft_subscriber_t *self, int64_t now_ms, const weft_pa
     size_t count = self->filling.count, bytes = self->filling.bytes.size;
     if (!s_take_page(self, page, body, size)) {
         weft_entries_cut(&self->filling, count, bytes);
-        self->dropped++;
+        self->drops[WEFT_SUB_DROP_BAD_PAGE]++;
         if (++self->bad_pages >= BAD_PAGES_MAX) weft_subscriber_stop(self, WEFT_E_PROTO);
         self->request_id = 0; /* also what was asked for behind it */
         self->request_at = now_ms;
@@ -437,7 +438,7 @@ void weft_subscriber_events(weft_subscriber_t *self, const char *name, size_t na
                                 ? s_type(self, name, name_size)
                                 : NULL;
     if (!type) {
-        self->dropped++;
+        self->drops[WEFT_SUB_DROP_MALFORMED]++;
         return;
     }
     if (!type->matched) return; /* S1: ZeroMQ's prefixes match more */
@@ -445,14 +446,15 @@ void weft_subscriber_events(weft_subscriber_t *self, const char *name, size_t na
         weft_wire_event_t event;
         weft_entry_t entry = {.type = type, .live = true};
         if (!weft_stamp_take(&r, &entry.stamp) || weft_wire_event_take(&r, &event) != WEFT_OK) {
-            self->dropped++; /* what follows cannot be read: the record will tell of a gap */
+            self->drops
+                [WEFT_SUB_DROP_MALFORMED]++; /* what follows cannot be read: the record will tell of a gap */
             return;
         }
         entry.checksum = weft_checksum_row(entry.stamp.position, entry.stamp.stored_us, type->hash,
                                            weft_hash(event.bytes, event.size));
         if (self->held.bytes.size + event.size > WEFT_HOLD_BYTES_MAX) { /* S1 */
             weft_entries_clear(&self->held);
-            self->dropped++;
+            self->drops[WEFT_SUB_DROP_HELD_TOO_MUCH]++;
         }
         if (!weft_entries_add(&self->held, &entry, &event)) {
             weft_subscriber_stop(self, WEFT_E_NOMEM);
@@ -531,7 +533,7 @@ static bool s_apply(weft_subscriber_t *self, const weft_record_t *record) {
 void weft_subscriber_record(weft_subscriber_t *self, int64_t now_ms, const weft_record_t *record) {
     if (self->state != WEFT_SUBSCRIBER_LIVE) return;
     if (record->boot != self->boot || memcmp(&record->log, &self->log, sizeof self->log) != 0) {
-        self->dropped++;
+        self->drops[WEFT_SUB_DROP_OTHER_BOOT]++;
         s_greet(self, now_ms); /* S3 */
         return;
     }
@@ -614,6 +616,10 @@ weft_subscriber_state_t weft_subscriber_state(const weft_subscriber_t *self) {
     return self->state;
 }
 
+const uint64_t *weft_subscriber_drops(const weft_subscriber_t *self) {
+    return self->drops;
+}
+
 void weft_subscriber_info(const weft_subscriber_t *self, int64_t now_ms, weft_sub_info_t *info) {
     *info = (weft_sub_info_t){
         .connected = self->heard && now_ms - self->heard_ms < WEFT_SILENCE_MS,
@@ -623,7 +629,7 @@ void weft_subscriber_info(const weft_subscriber_t *self, int64_t now_ms, weft_su
         .from_catch_up = self->from_catch_up,
         .from_live = self->from_live,
         .gaps = self->gaps,
-        .dropped = self->dropped,
         .stopped = self->stopped,
     };
+    for (unsigned i = 0; i < WEFT_SUB_DROP_COUNT; i++) info->dropped += self->drops[i];
 }

@@ -73,5 +73,7 @@ weft_subscriber_state_t weft_subscriber_state(const weft_subscriber_t *self);
 bool weft_subscriber_began(const weft_subscriber_t *self, weft_resume_t *out);
 /* position is that of the last event handed out or passed over by weft_subscriber_take. */
 void weft_subscriber_info(const weft_subscriber_t *self, int64_t now_ms, weft_sub_info_t *info);
+/* What info.dropped consists of: WEFT_SUB_DROP_COUNT counters. */
+const uint64_t *weft_subscriber_drops(const weft_subscriber_t *self);
 
 #endif

@@ -84,7 +84,7 @@ class Mesh:
         self.bin = os.environ["WEFT_BIN_DIR"]
         self.endpoint = "ipc://" + os.path.join(scratch, "bus")
         self.bus = Process("bus", [self.program("weft-bus"), "--endpoint", self.endpoint,
-                                   "--store", self.data("bus")], scratch)
+                                   "--store", self.data("bus"), "--http", "127.0.0.1:0"], scratch)
         self.services = {}
         for name in PROGRAMS:
             self.services[name] = Process(

@@ -83,6 +83,11 @@ static void s_readyz(http_request_t *request, void *arg) {
     service_health_ready(request, self->service, self->http);
 }
 
+static void s_metrics(http_request_t *request, void *arg) {
+    bridge_t *self = arg;
+    service_health_metrics(request, self->service);
+}
+
 /* ---------------------------------------------------------------------------------------------- */
 /* Life */
 
@@ -140,6 +145,7 @@ static weft_err_t s_start(bridge_t *self, int argc, char **argv) {
                                   .connections_max = CONNECTIONS_MAX};
     weft_err_t rc = s_configure(self);
     bridge_route(self, "GET", "/healthz", HTTP_BODY_NONE, s_healthz, self);
+    bridge_route(self, "GET", "/metrics", HTTP_BODY_NONE, s_metrics, self);
     bridge_route(self, "GET", "/readyz", HTTP_BODY_NONE, s_readyz, self);
     if (rc == WEFT_OK) rc = service_health_watch(self->service);
     if (rc == WEFT_OK) rc = bridge_hooks_new(&self->hooks, self, argc, argv);

@@ -42,11 +42,21 @@ json_t *service_health_json(weft_service_t *service, http_server_t *http, unsign
 }
 
 void service_health_alive(http_request_t *request) {
+    http_request_quiet(request);
     http_answer_json(request, 200, json_pack("{s:b}", "alive", 1));
+}
+
+void service_health_metrics(http_request_t *request, weft_service_t *service) {
+    char *text = NULL;
+    http_request_quiet(request);
+    if (weft_service_metrics(service, &text) == WEFT_OK)
+        http_answer_header(request, "Content-Type", WEFT_METRICS_TYPE);
+    http_answer_text(request, 200, text); /* NULL becomes a 500 */
 }
 
 void service_health_ready(http_request_t *request, weft_service_t *service, http_server_t *http) {
     unsigned status;
     json_t *json = service_health_json(service, http, &status);
+    http_request_quiet(request);
     http_answer_json(request, status, json);
 }

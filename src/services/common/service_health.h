@@ -1,4 +1,4 @@
-/* service_health: what a service says of itself over HTTP: /healthz (it lives) and /readyz.
+/* service_health: what a service says of itself over HTTP: /healthz (it lives), /readyz and /metrics.
  *
  * Ready means that the database is open. A bus that is away is told, and is no reason to send
  * nobody here: the service works on without it. */
@@ -16,6 +16,8 @@ weft_err_t service_health_watch(weft_service_t *service);
 
 /* Answer GET /healthz. */
 void service_health_alive(http_request_t *request);
+/* Answer GET /metrics, see weft_service_metrics. */
+void service_health_metrics(http_request_t *request, weft_service_t *service);
 /* Answer GET /readyz: {ready, database, bus: {reachable, live, position, head, behind}, applied:
  * {catchUp, live}, outbox, parked, held}; 503 if the database is not open. */
 void service_health_ready(http_request_t *request, weft_service_t *service, http_server_t *http);

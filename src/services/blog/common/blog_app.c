@@ -22,6 +22,11 @@ static void s_readyz(http_request_t *request, void *arg) {
     service_health_ready(request, app->service, app->http);
 }
 
+static void s_metrics(http_request_t *request, void *arg) {
+    blog_app_t *app = arg;
+    service_health_metrics(request, app->service);
+}
+
 static size_t s_routes(blog_app_t *app) {
     const blog_config_t *config = app->config;
     size_t count = config->routes_count;
@@ -30,6 +35,7 @@ static size_t s_routes(blog_app_t *app) {
         app->routes[i].arg = app;
     }
     app->routes[count++] = (http_route_t){"GET", "/healthz", HTTP_BODY_NONE, s_healthz, app};
+    app->routes[count++] = (http_route_t){"GET", "/metrics", HTTP_BODY_NONE, s_metrics, app};
     app->routes[count++] = (http_route_t){"GET", "/readyz", HTTP_BODY_NONE, s_readyz, app};
     return count;
 }
