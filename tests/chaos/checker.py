@@ -74,6 +74,8 @@ class Checker:
 
     def read_log(self):
         db = self.database(self.spec["log"])
+        db.isolation_level = None
+        db.execute("BEGIN")  # one moment of it: a bus with --keep forgets all the while
         self.log_id = db.execute("SELECT value FROM meta WHERE key = 'log'").fetchone()[0]
         types = dict(db.execute("SELECT id, name FROM types"))
         origins, origin_at, chain, clock = {}, {}, 0, 0
