@@ -41,6 +41,7 @@ static void s_json(const weft_log_check_t *check, weft_err_t rc, const char *log
     json_object_set_new(json, "bytes", json_integer((json_int_t) check->bytes));
     json_object_set_new(json, "origins", json_integer((json_int_t) check->origins));
     json_object_set_new(json, "types", json_integer((json_int_t) check->types));
+    json_object_set_new(json, "blocks", json_integer((json_int_t) check->blocks));
     json_object_set_new(json, "seconds", json_real(seconds));
     json_object_set_new(json, "error", json_string(rc == WEFT_OK ? "" : weft_err_name(rc)));
     json_object_set_new(json, "position", json_integer((json_int_t) check->position));
