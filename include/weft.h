@@ -466,6 +466,46 @@ WEFT_API void weft_trace_next(uint8_t *trace);
 WEFT_API weft_err_t weft_bus_status(const char *bus, int timeout_ms, char **json);
 
 /* ------------------------------------------------------------------------------------------ */
+/* Causes: why an event happened, and what followed */
+
+typedef struct {
+    size_t size;     /* set by weft_explain_config_init */
+    const char *bus; /* control endpoint; default tcp://127.0.0.1:7600 */
+    int timeout_ms;  /* of each request; default 5000, -1 waits for ever */
+    unsigned events; /* in the answer at most, 1..10000; default 1000 */
+    /* Called while the part of the log that the bus' index does not cover is read through, first with
+     * done 0: how many events of how many. False ends it. May be NULL. */
+    bool (*progress)(void *arg, uint64_t done, uint64_t total);
+    void *arg;
+    int stop_fd; /* a descriptor that ends it when it is readable; default -1: none */
+} weft_explain_config_t;
+
+WEFT_API void weft_explain_config_init(weft_explain_config_t *config);
+/* The events that led to the one at a position, and those that it led to, as one JSON object:
+ *   position or trace  what was asked for
+ *   log first head     of the bus; ids in hex
+ *   indexed scanned    position up to which the index was used, events read through beyond it
+ *   complete           false: there are more than config.events
+ *   events             array, by position: position type subject source origin sequence time stored cause
+ *                      trace span handlers. time and stored are Unix time in µs; cause is a position or null,
+ *                      and not among the events if it is gone or led elsewhere; trace and span are hex or null.
+ *                      handlers: array, one for each service that reports to the bus and consumes that type:
+ *                      service, handled (bool: its position has passed the event), at (µs, or null: the earliest
+ *                      time of what it emitted because of the event), effects (positions), silent (bool: not heard
+ *                      for 10 s), parked (events that it has set aside, of whatever type)
+ * config  NULL: all defaults.
+ * json    out: NUL-terminated, from malloc: the caller frees.
+ * reason  out on error: one sentence, reason_size bytes. May be NULL.
+ * Returns WEFT_OK, WEFT_E_ARG, WEFT_E_NOT_FOUND, WEFT_E_GONE (the log has forgotten it), WEFT_E_UNREACHABLE,
+ *         WEFT_E_INTERRUPTED, WEFT_E_CORRUPT, WEFT_E_PROTO, WEFT_E_VERSION, WEFT_E_NOMEM, WEFT_E_IO.
+ * Any thread; blocks. */
+WEFT_API weft_err_t weft_explain(const weft_explain_config_t *config, weft_position_t position,
+                                 char **json, char *reason, size_t reason_size);
+/* The same for all events of a trace. trace_id: 16 bytes, the first ones of a traceparent. */
+WEFT_API weft_err_t weft_explain_trace(const weft_explain_config_t *config, const uint8_t *trace_id,
+                                       char **json, char *reason, size_t reason_size);
+
+/* ------------------------------------------------------------------------------------------ */
 /* JSON at the edges (docs/protocol.md, JSON). Both allocate *out with malloc: the caller frees. */
 
 /* One JSON value (any kind) to one msgpack value.

@@ -1,9 +1,12 @@
 """Why an event happened: causes and traces over the four services, as the log and the tools tell it."""
 
+import json
+import os
 import re
+import subprocess
 
 import mesh as kit
-from mesh import check, wait_until
+from mesh import SLOW, check, wait_until
 
 TRACE = "4bf92f3577b34da6a3ce929d0e0e4736"
 CALLER = f"00-{TRACE}-00f067aa0ba902b7-01"
@@ -81,6 +84,170 @@ def test_a_header_that_is_there_twice_counts_as_none(mesh):
     response.read()
     check(trace_of(response.headers["traceparent"])[0] != TRACE, True, "a new trace was begun")
     client.close()
+
+
+# ---------------------------------------------------------------------------------------------
+
+
+def weft(mesh, *words):
+    return subprocess.run([mesh.program("weft"), *words, "--bus", mesh.endpoint],
+                          stdin=subprocess.DEVNULL, capture_output=True, text=True,
+                          timeout=60 * SLOW, check=False)
+
+
+def told(mesh, *words):
+    """The events that explain or trace tell of."""
+    done = weft(mesh, *words, "--json")
+    check((done.returncode, done.stderr), (0, ""), f"weft {words}")
+    return [json.loads(line) for line in done.stdout.splitlines()]
+
+
+def handlers(event):
+    return {one["service"]: one for one in event["handlers"]}
+
+
+def all_handled(mesh, position):
+    return all(handler["handled"] for event in told(mesh, "explain", str(position))
+               for handler in event["handlers"])
+
+
+BRANCH = re.compile(r"(?P<branch>[ │├└─]*)(?P<position>\d+) (?P<type>[a-z.]+) (?P<subject>post/\w+) by "
+                    r"(?P<source>[a-z-]+), emitted (?P<time>\S+Z), stored \+?(?P<stored>-?[0-9.]+ m?s)")
+
+
+def check_comment_tree(mesh, first, subject):
+    """Events first … first + 3 are a post, its comment, the verdict, the outcome: as text and JSON."""
+    positions = list(range(first, first + 4))
+    wait_until("all services say that they have handled it", lambda: all_handled(mesh, first), 20)
+    sources = ["blog-posts", "blog-comments", "blog-moderation", "blog-comments"]
+    for asked in positions:
+        events = told(mesh, "explain", str(asked))
+        check([event["position"] for event in events], positions, f"tree of {asked}")
+        check([event["type"] for event in events], list(STEPS), "types")
+        check([event["source"] for event in events], sources, "sources")
+        check([event["cause"] for event in events], [None, *positions[:3]], "causes")
+        check([event["time"] <= event["stored"] for event in events], [True] * 4, "times")
+        lines = weft(mesh, "explain", str(asked)).stdout.splitlines()
+        found = [BRANCH.fullmatch(line) for line in lines if " emitted " in line]
+        check(all(found), True, "\n".join(lines))
+        check([one["type"] for one in found], list(STEPS), "types as text")
+        check([one["source"] for one in found], sources, "sources as text")
+        check({one["subject"] for one in found}, {subject}, "subjects as text")
+        check([len(one["branch"]) for one in found], [0, 3, 6, 9], "each below its cause")
+    moderated = handlers(events[1])["blog-moderation"]
+    check((moderated["effects"], moderated["at"]), ([positions[2]], events[2]["time"]), "who moderated")
+    check(handlers(events[1])["blog-query"]["effects"], [], "query emits nothing")
+    check("handled by blog-moderation +" in "\n".join(lines), True, "\n".join(lines))
+
+
+def test_explain_prints_the_tree_of_a_moderated_comment(mesh):
+    post, _ = post_with_comment(mesh)
+    settled(mesh, 4)
+    check_comment_tree(mesh, 1, "post/" + post.json["id"])
+    alone = mesh.ask("posts", "POST", "/posts", {"title": "Another"})
+    settled(mesh, 5)
+    check([event["position"] for event in told(mesh, "explain", "5")], [5], "an event for itself")
+    check([event["position"] for event in told(mesh, "trace", alone.headers["traceparent"])], [5],
+          "the trace of a request")
+
+
+def test_a_tree_is_whole_when_a_service_was_away_in_the_middle(mesh):
+    mesh.stop("moderation", kill=True)
+    post, comment = post_with_comment(mesh)
+    settled(mesh, 2)
+    events = told(mesh, "explain", "2")
+    check([event["position"] for event in events], [1, 2], "what there is so far")
+    wait_until("explain says that moderation has not handled it",
+               lambda: not handlers(told(mesh, "explain", "2")[1])["blog-moderation"]["handled"])
+    check("not yet handled by blog-moderation" in weft(mesh, "explain", "2").stdout, True,
+          weft(mesh, "explain", "2").stdout)
+    mesh.start("moderation")
+    mesh.wait_joined("moderation")
+    settled(mesh, 4)
+    check_comment_tree(mesh, 1, "post/" + post.json["id"])
+    trace = comment.headers["traceparent"]
+    check([event["position"] for event in told(mesh, "trace", trace)], [2, 3, 4], "its trace")
+    check([event["position"] for event in told(mesh, "trace", trace[3:35])], [2, 3, 4], "by its id")
+
+
+def test_wrong_questions_are_told_apart(mesh):
+    post_with_comment(mesh)
+    settled(mesh, 4)
+    for words, code, text in ((("explain", "0"), 1, "no event at position 0"),
+                              (("explain", "99"), 1, "the log has 1 to 4"),
+                              (("explain", "x"), 2, "'x' is no position"),
+                              (("explain", "1", "--events", "0"), 2, "--events '0'"),
+                              (("explain", "1", "--dot", "--json"), 2, "exclude each other"),
+                              (("trace", TRACE), 1, "no event of that trace"),
+                              (("trace", TRACE.upper()), 2, "is no traceparent"),
+                              (("trace", "0" * 32), 2, "is no traceparent")):
+        done = weft(mesh, *words)
+        check((done.returncode, done.stdout, text in done.stderr), (code, "", True), done.stderr)
+    few = weft(mesh, "explain", "1", "--events", "2", "--json")
+    check(few.stderr, "weft explain: there are more events than 2; --events shows more\n", "bound")
+    check(len(few.stdout.splitlines()), 2, "events")
+    mesh.weft("trim", "--to", "2", "--force")
+    wait_until("it is trimmed", lambda: weft(mesh, "explain", "2").returncode == 1)
+    check("event 2 is gone" in weft(mesh, "explain", "2").stderr, True, "a gone event")
+    check([event["position"] for event in told(mesh, "explain", "4")], [3, 4], "what is left")
+    check("its cause" in weft(mesh, "explain", "4").stdout, True, "the rest is told")
+
+
+def test_the_tree_is_a_graph_for_graphviz(mesh):
+    post_with_comment(mesh)
+    settled(mesh, 4)
+    dot = weft(mesh, "explain", "3", "--dot").stdout
+    check(re.findall(r"(e\d) -> (e\d)", dot), [("e1", "e2"), ("e2", "e3"), ("e3", "e4")], dot)
+    lines = dot.splitlines()
+    check((lines[0], lines[-1]), ("digraph causes {", "}"), dot)
+    check(all(line.endswith(";") for line in lines[1:-1]), True, dot)
+    labels = re.findall(r'  e\d \[label="([a-z.]+)\\n([a-z-]+)\\n\d  post/\w+\\n\S+Z"', dot)
+    check([label[0] for label in labels], list(STEPS), dot)
+
+
+def without_index(mesh):
+    """Start the bus with an index that cannot be made: its name is taken."""
+    mesh.bus.stop()
+    path = os.path.join(mesh.data("bus"), "causes.db")
+    for end in ("", "-wal", "-shm"):
+        if os.path.exists(path + end):
+            os.remove(path + end)
+    os.mkdir(path)
+    mesh.bus.start()
+    mesh.wait_joined(*kit.SERVICES)
+    return path
+
+
+def test_the_answer_is_the_same_without_the_index(mesh):
+    _, comment = post_with_comment(mesh)
+    trace = comment.headers["traceparent"]
+    settled(mesh, 4)
+    lines = "\n".join(str(number) for number in range(20000))
+    done = subprocess.run([mesh.program("weft"), "pub", "a.b", "--data", "-", "--bus", mesh.endpoint],
+                          input=lines, capture_output=True, text=True, timeout=60 * SLOW, check=False)
+    check(done.returncode, 0, done.stderr)
+    post_with_comment(mesh)
+    wait_until("the log has all", lambda: json.loads(mesh.weft("count", "--json"))["count"] == 20008)
+    def indexed():
+        return json.loads(mesh.weft("status", "--json"))["counters"]["indexed"] == 20008
+    wait_until("all is in the index", indexed)
+    wait_until("all is handled", lambda: all_handled(mesh, 1) and all_handled(mesh, 20005), 20)
+    asked = [("explain", "1"), ("explain", "3"), ("explain", "20007"), ("trace", trace)]
+    with_index = [told(mesh, *words) for words in asked]
+    check([len(events) for events in with_index], [4, 4, 4, 3], "events")
+    path = without_index(mesh)
+    def services():
+        return mesh.weft("explain", "1").count("handled by"), "not yet" in mesh.weft("explain", "1")
+    wait_until("all have reported to the new bus", lambda: services() == (7, False), 20)
+    for words, wanted in zip(asked, with_index):
+        done = weft(mesh, *words, "--json")
+        check(done.returncode, 0, done.stderr)
+        check([json.loads(line) for line in done.stdout.splitlines()], wanted, f"{words}")
+        said = "index of causes lacks the last 200" in done.stderr
+        check(said, words[1] != "20007", f"{words}: {done.stderr}")
+    os.rmdir(path)
+    wait_until("the index is made once it can be", indexed, 30)
+    check([told(mesh, *words) for words in asked], with_index, "by the new index")
 
 
 if __name__ == "__main__":

@@ -21,6 +21,8 @@ USES = {
     "count": "count",
     "types": "types",
     "graph": "graph",
+    "explain": "explain 1",
+    "trace": "trace {trace}",
     "status": "status",
     "services": "services",
     "lag": "lag",
@@ -143,7 +145,7 @@ def test_online_verbs_say_within_3_s_that_the_bus_is_away(mesh):
     for name, use in words_of.items():
         if name.split()[0] in OFFLINE:
             continue
-        words = use.format(parked="1", data="x").replace("x/idle/idle.db", "blog-posts").split()
+        words = use.format(parked="1", data="x", trace="1" * 32).replace("x/idle/idle.db", "blog-posts").split()
         began = time.monotonic()
         runs.append((words, began, subprocess.Popen(
             [mesh.program("weft"), *words, "--bus", nobody], stdin=subprocess.DEVNULL, text=True,
@@ -164,7 +166,9 @@ def test_json_of_every_verb_is_what_the_docs_say(mesh):
     mesh.wait_joined("query")
     weft(mesh, "pub", "post.created", "--subject", "post/1", "--data", '{"id":"1","title":"one"}')
     bridge, url = bridge_with_a_hook(mesh)
-    at = {"parked": parked(mesh), "data": os.path.dirname(mesh.data("idle")), "bridge": url}
+    at = {"parked": parked(mesh), "data": os.path.dirname(mesh.data("idle")), "bridge": url,
+          "trace": mesh.ask("posts", "POST", "/posts", {"title": "t"}).headers["traceparent"]}
+    wait_until("the post is in the log", lambda: weft(mesh, "trace", at["trace"]).returncode == 0)
     with open(os.path.join(at["data"], "lines"), "w", encoding="utf-8") as lines:
         lines.write(weft(mesh, "export").stdout)
     for name, keys in documented().items():

@@ -28,6 +28,8 @@ static const weft_example_t s_examples[] = {
     {"how many?", "weft count 'order.>' --from since=1d", false},
     {"which types are there, who emits, who consumes?", "weft types", false},
     {"who tells whom, as a picture", "weft graph | head -n 3", false},
+    {"why did this happen, and what followed?", "weft explain 1", false},
+    {"the same as a picture", "weft explain 1 --dot | head -n 3", false},
     {"is the bus up?", "weft status", false},
     {"who is behind?", "weft services", false},
     {"the same, live; for a program a snapshot each second", "weft top --json --count 2", false},

@@ -1,7 +1,7 @@
 /* weft get: one event by its position. */
 #include "weft_verb.h"
 
-#include "weft_ask.h"
+#include "weft_online.h"
 #include "weft_options.h"
 #include "weft_print_event.h"
 

@@ -6,7 +6,7 @@
  * all. */
 #include "weft_verb.h"
 
-#include "weft_ask.h"
+#include "weft_online.h"
 #include "weft_buf.h"
 #include "weft_limits.h"
 #include "weft_out.h"

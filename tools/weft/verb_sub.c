@@ -8,6 +8,7 @@
 
 #include "weft_last.h"
 #include "weft_past.h"
+#include "weft_presence.h"
 #include "weft_options.h"
 #include "weft_out.h"
 #include "weft_print_event.h"
@@ -80,10 +81,10 @@ static weft_err_t s_look_up(weft_sub_run_t *self) {
     weft_welcome_t welcome;
     int timeout_ms = self->until_end ? (int) self->timeout_ms : -1;
     if (!self->until_end && !weft_from_wants_bus(&self->from)) return WEFT_OK;
-    weft_err_t rc = weft_ask_open(&ask, self->args.bus);
-    if (rc != WEFT_OK)
-        return weft_say(self->args.verb, rc, "cannot connect to bus '%s'", self->args.bus);
-    ask.presence.args = &self->args;
+    weft_err_t rc = weft_ask_begin(&ask, &self->args);
+    if (rc != WEFT_OK) return rc;
+    ask.note = weft_presence_told;
+    ask.note_arg = &(weft_presence_t){.args = &self->args};
     rc = weft_ask_welcome(&ask, timeout_ms, &welcome);
     if (rc == WEFT_OK) self->end = welcome.head;
     if (rc == WEFT_OK && weft_from_wants_bus(&self->from))

@@ -1,7 +1,7 @@
 /* weft trim: have the bus forget old events, and wait until it has. */
 #include "weft_verb.h"
 
-#include "weft_ask.h"
+#include "weft_online.h"
 #include "weft_keep.h"
 #include "weft_limits.h"
 #include "weft_options.h"
@@ -127,8 +127,8 @@ static weft_err_t s_run(const weft_verb_t *verb, int argc, char **argv) {
     trim.bytes = keep.bytes;
     if (!weft_stop_take()) return weft_say(verb, WEFT_E_IO, "cannot take signals");
     weft_ask_t ask;
-    rc = weft_ask_open(&ask, args.bus);
-    if (rc != WEFT_OK) return weft_say(verb, rc, "cannot connect to bus '%s'", args.bus);
+    rc = weft_ask_begin(&ask, &args);
+    if (rc != WEFT_OK) return rc;
     weft_trim_run_t run = {.args = &args, .ask = &ask, .timeout_ms = (int) timeout_ms};
     rc = s_trim(&run, &trim);
     weft_ask_close(&ask);

@@ -2,7 +2,7 @@
 #ifndef WEFT_FROM_H
 #define WEFT_FROM_H
 
-#include "weft_ask.h"
+#include "weft_online.h"
 
 typedef struct {
     enum {

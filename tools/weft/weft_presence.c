@@ -21,3 +21,7 @@ void weft_presence_note(weft_presence_t *self, bool there) {
     self->told = true;
     weft_say(self->args->verb, WEFT_OK, "bus %s does not answer, waiting for it", self->args->bus);
 }
+
+void weft_presence_told(void *presence, bool there) {
+    weft_presence_note(presence, there);
+}

@@ -11,6 +11,7 @@ typedef struct {
 } weft_presence_t;
 
 void weft_presence_note(weft_presence_t *self, bool there);
+void weft_presence_told(void *presence, bool there); /* the same, for weft_ask_t.note */
 /* How long it has been away, 0 if it is there. */
 int64_t weft_presence_away_ms(const weft_presence_t *self);
 

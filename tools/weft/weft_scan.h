@@ -2,7 +2,7 @@
 #ifndef WEFT_SCAN_H
 #define WEFT_SCAN_H
 
-#include "weft_ask.h"
+#include "weft_online.h"
 
 /* False: enough. */
 typedef bool (*weft_scan_fn)(void *arg, const weft_ask_row_t *row);

@@ -2,7 +2,7 @@
 #ifndef WEFT_STATE_H
 #define WEFT_STATE_H
 
-#include "weft_ask.h"
+#include "weft_online.h"
 
 #include <jansson.h>
 

@@ -2,7 +2,7 @@
 #ifndef WEFT_TOP_H
 #define WEFT_TOP_H
 
-#include "weft_ask.h"
+#include "weft_online.h"
 
 #include <jansson.h>
 

@@ -34,6 +34,8 @@ void weft_verb_exit(int status);
     X(count)          \
     X(types)          \
     X(graph)          \
+    X(explain)        \
+    X(trace)          \
     X(status)         \
     X(services)       \
     X(lag)            \

@@ -4,7 +4,6 @@
 
 #include "weft_limits.h"
 #include "weft_os.h"
-#include "weft_stop.h"
 
 #include <poll.h>
 #include <stdio.h>
@@ -13,19 +12,10 @@
 #define UNSENT_MS 10 /* nobody to ask: look again */
 
 weft_err_t weft_ask_open(weft_ask_t *self, const char *bus) {
-    *self = (weft_ask_t){0};
+    *self = (weft_ask_t){.stop_fd = -1};
     weft_buf_init(&self->request);
     weft_buf_init(&self->texts);
     return weft_link_open(&self->link, bus, NULL);
-}
-
-weft_err_t weft_ask_begin(weft_ask_t *self, const weft_args_t *args) {
-    weft_err_t rc = weft_ask_open(self, args->bus);
-    return rc == WEFT_OK ? rc : weft_say(args->verb, rc, "cannot connect to bus '%s'", args->bus);
-}
-
-weft_err_t weft_ask_failed(const weft_ask_t *self, const weft_args_t *args, weft_err_t rc) {
-    return rc == WEFT_E_INTERRUPTED ? rc : weft_say(args->verb, rc, "%s", self->reason);
 }
 
 static void s_drop_reply(weft_ask_t *self) {
@@ -98,8 +88,13 @@ static weft_err_t s_take_reply(weft_ask_t *self, const weft_ask_kind_t *kind, ui
 
 static void s_wait(weft_ask_t *self, int64_t ms) {
     struct pollfd items[] = {{.fd = self->link.epoll_fd, .events = POLLIN},
-                             {.fd = weft_stop_fd(), .events = POLLIN}};
+                             {.fd = self->stop_fd, .events = POLLIN}};
     poll(items, 2, (int) (ms > 0 ? ms : 0));
+}
+
+bool weft_ask_stopped(const weft_ask_t *self) {
+    struct pollfd stop = {.fd = self->stop_fd, .events = POLLIN};
+    return self->stop_fd >= 0 && poll(&stop, 1, 0) > 0;
 }
 
 static weft_err_t s_ask(weft_ask_t *self, const weft_ask_kind_t *kind, int timeout_ms, void *body,
@@ -116,9 +111,9 @@ static weft_err_t s_ask(weft_ask_t *self, const weft_ask_kind_t *kind, int timeo
             repeat_at = now + (sent ? WEFT_REQUEST_MS : UNSENT_MS);
         }
         weft_err_t rc = s_take_reply(self, kind, id, out);
-        weft_presence_note(&self->presence, rc != WEFT_E_AGAIN);
+        if (self->note) self->note(self->note_arg, rc != WEFT_E_AGAIN);
         if (rc != WEFT_E_AGAIN) return rc;
-        if (weft_stop_wanted()) return s_fail_text(self, WEFT_E_INTERRUPTED, "interrupted");
+        if (weft_ask_stopped(self)) return s_fail_text(self, WEFT_E_INTERRUPTED, "interrupted");
         int64_t wait = repeat_at - now, left = timeout_ms < 0 ? wait : start + timeout_ms - now;
         if (left <= 0) {
             snprintf(self->reason, sizeof self->reason, "bus %s does not answer; is weft-bus up?",
@@ -229,6 +224,57 @@ weft_err_t weft_ask_page(weft_ask_t *self, int timeout_ms, uint64_t after,
         *body = weft_mp_reader(zmq_msg_data(&self->frames[2]), zmq_msg_size(&self->frames[2]));
     weft_buf_free(&raw);
     return rc;
+}
+
+/* ---- causes */
+
+static void s_put_effects(weft_buf_t *w, void *body, uint64_t id) {
+    weft_effects_t *effects = body;
+    effects->id = id;
+    weft_effects_encode(w, effects);
+}
+
+static void s_put_trace(weft_buf_t *w, void *body, uint64_t id) {
+    weft_trace_t *trace = body;
+    trace->id = id;
+    weft_trace_encode(w, trace);
+}
+
+static weft_err_t s_get_found(const void *bytes, size_t size, void *out, uint64_t *id) {
+    weft_err_t rc = weft_found_decode(bytes, size, out);
+    *id = ((weft_found_t *) out)->id;
+    return rc;
+}
+
+static weft_err_t s_positions(weft_ask_t *self, weft_err_t rc, const weft_found_t *found,
+                              uint64_t *out, size_t *count) {
+    if (rc != WEFT_OK) return rc;
+    rc = weft_positions_decode(found->positions, out, WEFT_FOUND_MAX, count);
+    return rc == WEFT_OK ? rc : s_fail_text(self, WEFT_E_PROTO, "malformed reply");
+}
+
+weft_err_t weft_ask_effects(weft_ask_t *self, int timeout_ms, const uint64_t *causes,
+                            size_t causes_count, uint64_t after, weft_found_t *found, uint64_t *out,
+                            size_t *count) {
+    static const weft_ask_kind_t kind = {WEFT_COMMAND_EFFECTS, s_put_effects, WEFT_COMMAND_FOUND,
+                                         s_get_found};
+    weft_buf_t raw;
+    weft_buf_init(&raw);
+    weft_positions_encode(&raw, causes, causes_count);
+    weft_effects_t effects = {.causes = {.data = raw.data, .size = raw.size}, .after = after};
+    weft_err_t rc = weft_buf_ok(&raw) ? s_ask(self, &kind, timeout_ms, &effects, found)
+                                      : WEFT_E_NOMEM;
+    weft_buf_free(&raw);
+    return s_positions(self, rc, found, out, count);
+}
+
+weft_err_t weft_ask_trace(weft_ask_t *self, int timeout_ms, const weft_uuid_t *trace,
+                          uint64_t after, weft_found_t *found, uint64_t *out, size_t *count) {
+    static const weft_ask_kind_t kind = {WEFT_COMMAND_TRACE, s_put_trace, WEFT_COMMAND_FOUND,
+                                         s_get_found};
+    weft_trace_t body = {.trace = *trace, .after = after};
+    weft_err_t rc = s_ask(self, &kind, timeout_ms, &body, found);
+    return s_positions(self, rc, found, out, count);
 }
 
 /* ---- events of a page */
