@@ -6,6 +6,7 @@
 #include "weft_log_partial.h"
 #include "weft_log_sql.h"
 #include "weft_log_trust.h"
+#include "weft_os.h"
 #include "weft_stmt.h"
 
 #include <errno.h>
@@ -17,8 +18,10 @@
 #include <string.h>
 #include <unistd.h>
 
-#define PIECE_ROWS \
-    5000 /* about a MiB: a transaction of some ms, and no more than that in the disk's queue */
+/* A piece is a transaction of some ms, and about a MiB in the disk's queue: rows may have any size. */
+#define PIECE_ROWS_MAX 5000
+#define PIECE_ROWS_MIN 4
+#define PIECE_US 10000
 #define PUSH (SYNC_FILE_RANGE_WAIT_BEFORE | SYNC_FILE_RANGE_WRITE | SYNC_FILE_RANGE_WAIT_AFTER)
 
 typedef struct {
@@ -30,6 +33,7 @@ typedef struct {
     char source[PATH_MAX];
     weft_log_partial_t place;
     int sync_fd;
+    int64_t piece_rows;
     bool trusted; /* the source has checksums of what stands beside the rows */
     sqlite3 *db;
     weft_stmt_t rows, top, wanted;
@@ -182,16 +186,26 @@ static weft_err_t s_rest(weft_copy_run_t *self) {
     return rc;
 }
 
+static void s_size_piece(weft_copy_run_t *self, int64_t took_us) {
+    int64_t rows = self->piece_rows * PIECE_US / (took_us > 0 ? took_us : 1);
+    if (rows > self->piece_rows * 2) rows = self->piece_rows * 2;
+    self->piece_rows = rows < PIECE_ROWS_MIN   ? PIECE_ROWS_MIN
+                       : rows > PIECE_ROWS_MAX ? PIECE_ROWS_MAX
+                                               : rows;
+}
+
 static weft_err_t s_piece(weft_copy_run_t *self, bool *last) {
+    int64_t start_us = weft_os_monotonic_us();
     weft_err_t rc = weft_db_exec(self->db, "BEGIN");
     weft_stmt_bind_int(&self->rows, 1, (int64_t) self->out->at);
-    weft_stmt_bind_int(&self->rows, 2, PIECE_ROWS);
+    weft_stmt_bind_int(&self->rows, 2, self->piece_rows);
     weft_stmt_bind_int(&self->rows, 3, self->up_to < INT64_MAX ? (int64_t) self->up_to : INT64_MAX);
     weft_err_t ran = weft_stmt_run(&self->rows);
     if (rc == WEFT_OK) rc = ran;
-    *last = sqlite3_changes(self->db) < PIECE_ROWS;
+    *last = sqlite3_changes(self->db) < self->piece_rows;
     if (rc == WEFT_OK && *last) rc = s_rest(self);
     if (rc == WEFT_OK) rc = weft_db_exec(self->db, "COMMIT");
+    s_size_piece(self, weft_os_monotonic_us() - start_us);
     if (rc == WEFT_OK) rc = s_read(&self->top, &self->out->at);
     if (rc == WEFT_OK) rc = s_read(&self->wanted, &self->out->wanted);
     if (self->out->wanted > self->up_to) self->out->wanted = self->up_to;
@@ -267,7 +281,8 @@ weft_err_t weft_log_copy(const char *from, uint64_t up_to, const char *to,
                             .from = from,
                             .up_to = up_to,
                             .place = {.lock = -1},
-                            .sync_fd = -1};
+                            .sync_fd = -1,
+                            .piece_rows = PIECE_ROWS_MIN};
     *out = (weft_log_copy_t){.doing = "copied"};
     weft_err_t rc = s_enter(&self, to);
     bool entered = self.place.lock >= 0;
