@@ -79,7 +79,7 @@ static void s_dot(const weft_graph_run_t *self, const json_t *state) {
     json_t *targets, *types;
     const json_t *service, *type;
     size_t i;
-    s_put(self, "digraph weft {\n    rankdir=LR;\n"
+    s_put(self, "digraph weft {\n    rankdir=LR; ranksep=1; nodesep=0.6;\n"
                 "    node [shape=box, style=rounded, fontname=\"sans-serif\"];\n"
                 "    edge [fontname=\"sans-serif\", fontsize=10];\n");
     json_array_foreach(json_object_get(state, "services"), i, service) {

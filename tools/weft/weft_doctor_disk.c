@@ -213,7 +213,8 @@ static void s_room(const weft_disk_t *self) {
                                                      : WEFT_FINE;
     weft_finding(self->findings, health, "room", self->dir,
                  health == WEFT_FINE ? "" : "make room, or bound the log: weft-bus --keep",
-                 "%.1f GB are free, %.0f %%", free / 1e9, share);
+                 "%.*f %s are free, %.0f %%", free < 10e9 ? 0 : 1,
+                 free < 10e9 ? free / 1e6 : free / 1e9, free < 10e9 ? "MB" : "GB", share);
     if (fs.f_files && fs.f_favail < 100)
         weft_finding(self->findings, WEFT_BAD, "room", self->dir, "remove files",
                      "no more files fit: %" PRIu64 " inodes are free", (uint64_t) fs.f_favail);

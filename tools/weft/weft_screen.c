@@ -160,7 +160,7 @@ static int s_by_lag(const void *a, const void *b) {
 
 static void s_heading(int name_width) {
     move(TABLE_ROW - 1, 0);
-    s_text(WEFT_BOLD, "%-*s %-11s %7s %7s %7s %7s %7s", name_width, "SERVICE", "STATE", "LAG",
+    s_text(WEFT_BOLD, "%-*s %-13s %7s %7s %7s %7s %7s", name_width, "SERVICE", "STATE", "LAG",
            "BEHIND", "RATE/S", "OUTBOX", "PARKED");
 }
 
@@ -177,9 +177,9 @@ static void s_service(const json_t *service, int name_width) {
     const char *name = weft_json_text(service, "name");
     s_text(WEFT_PLAIN, "%-*.*s ", name_width, name_width, name);
     if (presence == WEFT_TOP_SILENT)
-        s_text(WEFT_RED, "silent %-4s", weft_ago(ago, weft_json_real(service, "seenAgo")));
+        s_text(WEFT_RED, "silent %-6s", weft_ago(ago, weft_json_real(service, "seenAgo")));
     else
-        s_text(colours[presence], "%-11s", weft_top_presence_text(presence));
+        s_text(colours[presence], "%-13s", weft_top_presence_text(presence));
     s_text(lag ? WEFT_YELLOW : WEFT_PLAIN, " %7s", s_count(number, (double) lag));
     s_text(lag ? WEFT_YELLOW : WEFT_PLAIN, " %7s",
            json_is_number(behind) ? weft_ago(ago, json_number_value(behind)) : "-");
@@ -191,7 +191,7 @@ static void s_service(const json_t *service, int name_width) {
 static void s_services(const weft_top_t *top, weft_screen_view_t *view) {
     const json_t *services = json_object_get(top->state, "services"), *service;
     size_t i, count = json_array_size(services);
-    int height = getmaxy(stdscr) - TABLE_ROW - 1, name_width = getmaxx(stdscr) - 54;
+    int height = getmaxy(stdscr) - TABLE_ROW - 1, name_width = getmaxx(stdscr) - 56;
     size_t room = height > 0 ? (size_t) height : 0;
     if (name_width < 12) name_width = 12;
     if (name_width > 40) name_width = 40;

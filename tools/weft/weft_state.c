@@ -8,6 +8,7 @@
 
 #include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 typedef struct {
@@ -200,6 +201,24 @@ static weft_err_t s_lag_seconds(weft_ask_t *ask, int timeout_ms, json_t *service
     return rc == WEFT_E_UNREACHABLE || rc == WEFT_E_INTERRUPTED ? rc : WEFT_OK;
 }
 
+static int s_by_name(const void *a, const void *b) {
+    json_t *const *one = a, *const *two = b;
+    return strcmp(weft_json_text(*one, "name"), weft_json_text(*two, "name"));
+}
+
+/* The bus tells them in no order; people look for a name. False: out of memory. */
+static bool s_sort(json_t *services) {
+    size_t i, count = json_array_size(services);
+    json_t **all = calloc(count + 1, sizeof *all), *service;
+    if (!all) return false;
+    json_array_foreach(services, i, service) all[i] = json_incref(service);
+    qsort(all, count, sizeof *all, s_by_name);
+    json_array_clear(services);
+    for (i = 0; i < count; i++) json_array_append_new(services, all[i]);
+    free(all);
+    return true;
+}
+
 /* state  out: numbers alone may be read. What fails is left to the caller to tell. */
 static weft_err_t s_reports(weft_ask_t *ask, int timeout_ms, const char *bus, weft_state_t *state,
                             json_t **out) {
@@ -211,7 +230,11 @@ static weft_err_t s_reports(weft_ask_t *ask, int timeout_ms, const char *bus, we
         return WEFT_E_PROTO;
     }
     s_drop_stale(json_object_get(*out, "services"));
-    return WEFT_OK;
+    if (s_sort(json_object_get(*out, "services"))) return WEFT_OK;
+    json_decref(*out);
+    *out = NULL;
+    snprintf(ask->reason, sizeof ask->reason, "out of memory");
+    return WEFT_E_NOMEM;
 }
 
 weft_err_t weft_state_reports(weft_ask_t *ask, const weft_args_t *args, json_t **out) {
