@@ -38,7 +38,7 @@ struct http_client {
     CURL *spare[HTTP_SPARE_MAX];
     size_t spare_count;
     unsigned kept_seconds;
-    bool inside;
+    bool inside, turning; /* turning: the timer is armed when the turns are over */
 };
 
 /* ---------------------------------------------------------------------------------------------- */
@@ -46,6 +46,7 @@ struct http_client {
 
 static void s_arm(http_client_t *self) {
     int64_t due = self->curl_due_ms;
+    if (self->turning) return;
     if (self->idle_due_ms >= 0 && (due < 0 || self->idle_due_ms < due)) due = self->idle_due_ms;
     if (self->noted) due = 0;
     if (due < 0 || (self->armed_ms >= 0 && self->armed_ms <= due)) return;
@@ -60,7 +61,7 @@ static int s_on_curl_timer(CURLM *multi, long wait_ms, void *arg) {
     http_client_t *self = arg;
     (void) multi;
     self->curl_due_ms = wait_ms < 0 ? -1 : wait_ms == 0 ? 0 : http_call_now_ms() + wait_ms;
-    if (!self->inside) s_arm(self);
+    s_arm(self);
     return 0;
 }
 
@@ -178,7 +179,7 @@ static void s_do_noted(http_client_t *self) {
 static void s_note(http_call_t *call, http_noted_t what) {
     if (call->noted == HTTP_NOTED_NOTHING) call->client->noted++;
     call->noted = what;
-    if (!call->client->inside) s_arm(call->client);
+    s_arm(call->client);
 }
 
 static bool s_finish_next(http_client_t *self) {
@@ -258,7 +259,9 @@ static void s_on_readable(int fd, short revents, void *arg) {
     http_client_t *self = arg;
     (void) fd;
     (void) revents;
+    self->turning = true;
     for (unsigned turn = 0; turn < HTTP_TURNS_MAX && s_turn(self); turn++) continue;
+    self->turning = false;
     s_arm(self);
 }
 
@@ -291,10 +294,11 @@ void http_call_cancel(http_call_t **call_p) {
     http_call_t *call = *call_p;
     *call_p = NULL;
     if (!call || call->finished) return; /* from on_done: it goes anyway */
-    call->config.on_head = NULL;
     call->cancelled = true;
-    s_note(call, HTTP_NOTED_CANCEL);
-    if (!call->client->inside) s_do_noted(call->client);
+    if (call->client->inside)
+        s_note(call, HTTP_NOTED_CANCEL);
+    else
+        s_free(call->client, call);
 }
 
 void http_call_resume(http_call_t *call) {

@@ -127,6 +127,7 @@ static size_t s_on_header(char *line, size_t one, size_t size, void *arg) {
         self->too_big = true;
         return 0;
     }
+    if (self->cancelled) return 0;
     if (self->head_told || size == 0 || (line[0] != '\r' && line[0] != '\n')) return size;
     curl_easy_getinfo(self->easy, CURLINFO_RESPONSE_CODE, &status);
     if (status < 200) return size;
