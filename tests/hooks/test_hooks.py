@@ -1,5 +1,6 @@
 """Hooks of the bridge: what is sent, in which order, how often, to receivers that behave and to those that don't."""
 
+import os
 import subprocess
 
 import hooks
@@ -47,6 +48,19 @@ def test_events_come_as_cloudevents(mesh):
     check(two.taken[0].json, {"title": "ü"}, "binary: the body is the data")
     check((head["ce-type"], head["ce-subject"], head["ce-id"], head["content-type"], head["ce-time"]),
           ("post.created", "post/1%20%C3%BC", whole["id"], "application/json", whole["time"]), "binary")
+
+
+def test_types_have_the_names_of_the_configuration(mesh):
+    one, two = mesh.receiver(), mesh.receiver()
+    names = os.path.join(os.environ["WEFT_SOURCE_DIR"], "src/services/bridge/blog-names.json")
+    mesh.start("--config", names, "--hook", f"one={one.url()}=PostCreated,comment.*",
+               "--hook", f"two={two.url()}=PostCreated;format=cloudevents")
+    for type_ in ("post.created", "post.updated", "comment.created"):
+        mesh.publish(type_, [1])
+    in_order_once(one, [1, 3])
+    in_order_once(two, [1])
+    check([got.json["type"] for got in one.taken + two.taken],
+          ["PostCreated", "CommentCreated", "PostCreated"], "types")
 
 
 def test_what_fails_comes_again_in_order(mesh):

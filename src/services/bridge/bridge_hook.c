@@ -125,12 +125,15 @@ static void s_stop(bridge_hook_t *self, weft_err_t rc) {
 
 /* In mode course there is no backlog: a hook that has begun once goes on at the end of the log. */
 static bool s_open(bridge_hook_t *self) {
+    const char *filters[BRIDGE_HOOK_FILTERS_MAX];
     weft_sub_config_t config;
     weft_sub_config_init(&config);
+    for (size_t i = 0; i < self->spec.filters_count; i++)
+        filters[i] = bridge_names_in(self->env.names, self->spec.filters[i]);
     config.bus = weft_service_bus(self->env.service);
     config.zmq_context = weft_service_zmq_context(self->env.service);
     config.name = self->sub_name;
-    config.filters = (const char *const *) self->spec.filters;
+    config.filters = filters;
     config.filters_count = self->spec.filters_count;
     config.start = self->start.kind;
     config.resume.position.value = self->start.position;
@@ -328,12 +331,6 @@ static void s_on_done(http_call_t *call, const http_result_t *result, void *arg)
     s_pump(self);
 }
 
-/* The bus' types in the words of the receiver. */
-static const char *s_type(const bridge_hook_t *self, const weft_event_t *event) {
-    (void) self;
-    return event->type;
-}
-
 /* An event that cannot be sent is refused for good. */
 static void s_unsendable(bridge_hook_t *self, size_t index, weft_err_t rc) {
     static const bridge_hook_body_t nothing = {.text = NULL};
@@ -356,7 +353,7 @@ static void s_send(bridge_hook_t *self, size_t index) {
     }
     delivery->hook = self;
     delivery->index = index;
-    weft_err_t rc = bridge_hook_body_make(&delivery->body, self->spec.format, s_type(self, event),
+    weft_err_t rc = bridge_hook_body_make(&delivery->body, self->spec.format, self->env.names,
                                           event, &self->batch.next.log, self->name);
     if (rc == WEFT_OK) {
         http_call_config_t config = {.method = "POST",

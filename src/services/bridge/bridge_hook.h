@@ -13,6 +13,7 @@
 
 #include "bridge_hook_spec.h"
 #include "bridge_hook_store.h"
+#include "bridge_names.h"
 
 typedef struct bridge_hook bridge_hook_t;
 
@@ -21,6 +22,7 @@ typedef struct {
     weft_service_t *service;
     sqlite3 *db;
     http_client_t *client;
+    const bridge_names_t *names;
 } bridge_hook_env_t;
 
 /* spec is taken if it returns WEFT_OK. row: name, place, start and counters; borrowed. Nothing happens before

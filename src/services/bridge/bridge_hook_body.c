@@ -1,5 +1,6 @@
 /* bridge_hook_body: what a hook POSTs for an event: body and headers. Pure. */
 #include "bridge_hook_body.h"
+#include "bridge_event.h"
 
 #include <inttypes.h>
 #include <stdarg.h>
@@ -66,27 +67,13 @@ static void s_attributes(attributes_t *out, const weft_event_t *event, const wef
     snprintf(out->trace, sizeof out->trace, "00-%.32s-%.16s-%.2s", hex, hex + 32, hex + 48);
 }
 
-/* weftposition is a text: CloudEvents' integers have 32 bits. */
-static weft_err_t s_structured(bridge_hook_body_t *out, const char *type, const weft_event_t *event,
-                               const attributes_t *is, const char *data) {
-    char source[300];
-    snprintf(source, sizeof source, "/%s", event->source);
-    json_t *json = json_pack("{s:s,s:s,s:s,s:s,s:s,s:s,s:s}", "specversion", "1.0", "id", is->id,
-                             "source", source, "type", type, "time", is->time, "datacontenttype",
-                             "application/json", "weftposition", is->position);
-    if (json && *event->subject) json_object_set_new(json, "subject", json_string(event->subject));
-    if (json && *is->trace) json_object_set_new(json, "traceparent", json_string(is->trace));
-    char *head = json ? json_dumps(json, JSON_COMPACT) : NULL;
-    json_decref(json);
-    int size = head ? asprintf(&out->text, "%.*s,\"data\":%s}", (int) strlen(head) - 1, head, data)
-                    : -1;
-    free(head);
-    if (size < 0) {
-        out->text = NULL;
-        return WEFT_E_NOMEM;
-    }
-    out->size = (size_t) size;
-    return WEFT_OK;
+static weft_err_t s_structured(bridge_hook_body_t *out, const bridge_names_t *names,
+                               const weft_event_t *event, const weft_uuid_t *log) {
+    bridge_text_t text = {0};
+    bridge_event_cloud(names, event, log, &text);
+    out->text = text.data;
+    out->size = text.size;
+    return text.failed ? WEFT_E_NOMEM : WEFT_OK;
 }
 
 /* Header values are percent-encoded: space, double quote, percent and what is not printable ASCII. */
@@ -137,9 +124,10 @@ static weft_err_t s_course(bridge_hook_body_t *out, const char *type, const char
     return WEFT_OK;
 }
 
-weft_err_t bridge_hook_body_make(bridge_hook_body_t *out, bridge_format_t format, const char *type,
-                                 const weft_event_t *event, const weft_uuid_t *log,
-                                 const char *hook) {
+weft_err_t bridge_hook_body_make(bridge_hook_body_t *out, bridge_format_t format,
+                                 const bridge_names_t *names, const weft_event_t *event,
+                                 const weft_uuid_t *log, const char *hook) {
+    const char *type = bridge_names_out(names, event->type);
     attributes_t is;
     char *data = NULL, reason[128];
     *out = (bridge_hook_body_t){0};
@@ -164,7 +152,7 @@ weft_err_t bridge_hook_body_make(bridge_hook_body_t *out, bridge_format_t format
     }
     if (format == BRIDGE_FORMAT_BINARY) return s_binary(out, type, event, &is, data);
     rc = format == BRIDGE_FORMAT_COURSE ? s_course(out, type, data)
-                                        : s_structured(out, type, event, &is, data);
+                                        : s_structured(out, names, event, log);
     free(data);
     return rc;
 }

@@ -7,6 +7,7 @@
 #include <weft.h>
 
 #include "bridge_hook_spec.h"
+#include "bridge_names.h"
 
 #define BRIDGE_HOOK_HEADERS_MAX 16u
 #define BRIDGE_HOOK_ID_BYTES 96u
@@ -22,12 +23,12 @@ typedef struct {
  * sequence its log and position. id: BRIDGE_HOOK_ID_BYTES bytes. */
 void bridge_hook_id(const weft_event_t *event, const weft_uuid_t *log, char *id);
 
-/* type  as the receiver calls it.
- * out   to be cleared, also after an error.
+/* names  what the receiver calls a type.
+ * out    to be cleared, also after an error.
  * Returns WEFT_OK, WEFT_E_NOMEM, or that of weft_msgpack_to_json. */
-weft_err_t bridge_hook_body_make(bridge_hook_body_t *out, bridge_format_t format, const char *type,
-                                 const weft_event_t *event, const weft_uuid_t *log,
-                                 const char *hook);
+weft_err_t bridge_hook_body_make(bridge_hook_body_t *out, bridge_format_t format,
+                                 const bridge_names_t *names, const weft_event_t *event,
+                                 const weft_uuid_t *log, const char *hook);
 void bridge_hook_body_clear(bridge_hook_body_t *body);
 
 #endif

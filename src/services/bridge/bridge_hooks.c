@@ -258,7 +258,7 @@ weft_err_t bridge_hooks_new(bridge_hooks_t **out, bridge_t *bridge, int argc, ch
     http_loop_t loop = service_http_loop(bridge->service);
     weft_err_t rc = http_client_new(&self->client, &loop,
                                     &(http_client_config_t){.kept_max = 2 * BRIDGE_HOOKS_MAX});
-    self->env = (bridge_hook_env_t){bridge->service, bridge->db, self->client};
+    self->env = (bridge_hook_env_t){bridge->service, bridge->db, self->client, bridge->names};
     if (rc == WEFT_OK) rc = bridge_hook_store_each(self->env.db, s_load, self);
     if (rc == WEFT_OK) rc = s_take_words(self, argc, argv);
     for (size_t i = 0; i < self->count && rc == WEFT_OK; i++) bridge_hook_go(self->hooks[i]);
