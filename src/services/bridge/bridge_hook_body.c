@@ -67,15 +67,6 @@ static void s_attributes(attributes_t *out, const weft_event_t *event, const wef
     snprintf(out->trace, sizeof out->trace, "00-%.32s-%.16s-%.2s", hex, hex + 32, hex + 48);
 }
 
-static weft_err_t s_structured(bridge_hook_body_t *out, const bridge_names_t *names,
-                               const weft_event_t *event, const weft_uuid_t *log) {
-    bridge_text_t text = {0};
-    bridge_event_cloud(names, event, log, &text);
-    out->text = text.data;
-    out->size = text.size;
-    return text.failed ? WEFT_E_NOMEM : WEFT_OK;
-}
-
 /* Header values are percent-encoded: space, double quote, percent and what is not printable ASCII. */
 static void s_encoded(bridge_hook_body_t *out, weft_err_t *rc, const char *name,
                       const char *value) {
@@ -102,7 +93,7 @@ static weft_err_t s_binary(bridge_hook_body_t *out, const char *type, const weft
     out->size = strlen(data);
     s_header(out, &rc, "ce-specversion: 1.0");
     s_header(out, &rc, "ce-id: %s", is->id);
-    s_header(out, &rc, "ce-type: %s", type);
+    s_encoded(out, &rc, "ce-type", type);
     s_header(out, &rc, "ce-time: %s", is->time);
     s_header(out, &rc, "ce-weftposition: %s", is->position);
     char source[300];
@@ -115,13 +106,27 @@ static weft_err_t s_binary(bridge_hook_body_t *out, const char *type, const weft
 
 /* ---- all formats */
 
-/* A type needs no escapes: its grammar has none of what JSON escapes. */
+static weft_err_t s_take_text(bridge_hook_body_t *out, const bridge_text_t *text) {
+    out->text = text->data;
+    out->size = text->size;
+    return text->failed ? WEFT_E_NOMEM : WEFT_OK;
+}
+
 static weft_err_t s_course(bridge_hook_body_t *out, const char *type, const char *data) {
-    size_t room = strlen(type) + strlen(data) + sizeof "{\"type\":\"\",\"data\":}";
-    out->text = malloc(room);
-    if (!out->text) return WEFT_E_NOMEM;
-    out->size = (size_t) snprintf(out->text, room, "{\"type\":\"%s\",\"data\":%s}", type, data);
-    return WEFT_OK;
+    bridge_text_t text = {0};
+    bridge_text_say(&text, "{\"type\":");
+    bridge_text_json(&text, type);
+    bridge_text_say(&text, ",\"data\":");
+    bridge_text_say(&text, data);
+    bridge_text_say(&text, "}");
+    return s_take_text(out, &text);
+}
+
+static weft_err_t s_structured(bridge_hook_body_t *out, const bridge_names_t *names,
+                               const weft_event_t *event, const weft_uuid_t *log) {
+    bridge_text_t text = {0};
+    bridge_event_cloud(names, event, log, &text);
+    return s_take_text(out, &text);
 }
 
 weft_err_t bridge_hook_body_make(bridge_hook_body_t *out, bridge_format_t format,
