@@ -11,6 +11,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* Each commit of the bus is a sync of the disk that a busy service's own commits wait for. */
+#define GATHER_US 1000
 #define RENEW_STEP_MS 20
 #define RENEW_WAIT_MS 10000 /* without a word from the bus */
 #define SETTLE_ROWS 10000u  /* deleted in one transaction: keeps the loop's pauses short */
@@ -148,6 +150,7 @@ static weft_err_t s_open_relay(weft_outbox_t *self, weft_relay_t **relay) {
     weft_relay_config_t config = {.bus = self->bus,
                                   .name = self->source,
                                   .zmq_context = self->zmq_context,
+                                  .gather_us = GATHER_US,
                                   .read = s_read,
                                   .arg = self};
     weft_err_t rc = s_load(self, &config);

@@ -10,6 +10,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* A message an event, each 20 µs, keeps four threads so busy that all wait longer than this. */
+#define GATHER_US 100
 #define STEP_EVENTS 64u /* under load the sockets are looked after once in so many events */
 
 typedef struct {
@@ -60,6 +62,7 @@ weft_err_t weft_pub_new(weft_pub_t **out, const weft_pub_config_t *given) {
                                  .zmq_context = config.zmq_context,
                                  .origin = self->origin,
                                  .oldest = 1,
+                                 .gather_us = GATHER_US,
                                  .read = s_read,
                                  .arg = self};
     rc = weft_relay_new(&self->relay, &relay);

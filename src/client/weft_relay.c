@@ -14,10 +14,7 @@
 
 #define INGEST_HWM (4 * WEFT_WINDOW_EVENTS_MAX) /* O2: the window lies well under it */
 #define ACK_HWM 1000
-/* F1: events that come right behind a message under way share the next one. A message an event, each
- * 20 µs, keeps four threads so busy that all wait longer than this. */
-#define GATHER_US 100
-#define GATHER_EVENTS 64
+#define GATHER_EVENTS 64 /* as many as this wait for no more */
 
 struct weft_relay {
     weft_link_t link;
@@ -36,7 +33,8 @@ struct weft_relay {
     char group_type[WEFT_TYPE_BYTES_MAX + 1];
     size_t group_type_size;
     uint64_t group_first;
-    int64_t gather_until_us; /* since the last message */
+    unsigned gather_us;
+    int64_t gather_until_us;
     uint64_t asked; /* id of the question that weft_relay_ask put last; 0: it is answered */
     weft_relay_told_fn asked_fn;
     void *asked_arg;
@@ -50,6 +48,7 @@ weft_err_t weft_relay_new(weft_relay_t **out, const weft_relay_config_t *config)
     if (!self) return rc;
     self->link.epoll_fd = self->link.timer_fd = -1;
     self->origin = config->origin;
+    self->gather_us = config->gather_us;
     self->read = config->read;
     self->arg = config->arg;
     weft_ack_topic(self->topic, config->origin.bytes);
@@ -210,7 +209,7 @@ static bool s_flush(weft_relay_t *self) {
     if (rc != WEFT_OK)
         weft_publisher_blocked(self->publisher, weft_os_monotonic_ms(), self->group_first);
     weft_buf_clear(&self->group);
-    self->gather_until_us = weft_os_monotonic_us() + GATHER_US;
+    self->gather_until_us = weft_os_monotonic_us() + self->gather_us;
     return rc == WEFT_OK;
 }
 

@@ -29,6 +29,8 @@ typedef struct {
     uint64_t acked, acked_chain; /* as weft_publisher_new */
     weft_uuid_t log;
     uint64_t oldest, highest;
+    /* F1: while a message is under way, what comes within so many µs of it shares the next one */
+    unsigned gather_us;
     weft_relay_read_fn read;
     void *arg;
 } weft_relay_config_t;
