@@ -14,6 +14,7 @@
 
 #include "bridge_config.h"
 #include "bridge_post.h"
+#include "bridge_stream.h"
 
 #define BODY_BYTES_MAX (1u << 20) /* an event of 256 KiB, however its text is escaped, or a batch */
 #define CONNECTIONS_MAX 4096u
@@ -153,6 +154,7 @@ static weft_err_t s_start(bridge_t *self, int argc, char **argv) {
         rc = bridge_posts_new(&self->posts, self,
                               self->keep_days ? (int64_t) self->keep_days * DAY_US
                                               : IDEMPOTENCY_FOR_EVER);
+    if (rc == WEFT_OK) rc = bridge_streams_new(&self->streams, self);
     if (rc == WEFT_OK) rc = s_set_tokens(self);
     if (rc == WEFT_OK)
         rc = service_http_new_limits(&self->http, self->service, self->listen, self->routes,
@@ -165,6 +167,7 @@ static weft_err_t s_start(bridge_t *self, int argc, char **argv) {
 static void s_stop(bridge_t *self) {
     if (self->http) http_server_stop(self->http);
     http_server_destroy(&self->http);
+    bridge_streams_destroy(&self->streams);
     bridge_posts_destroy(&self->posts);
     bridge_hooks_destroy(&self->hooks);
     bridge_names_destroy(&self->names);

@@ -32,6 +32,7 @@ struct bridge {
     sqlite3 *db;
     struct bridge_hooks *hooks;
     struct bridge_posts *posts;
+    struct bridge_streams *streams;
     const char *listen, *config_path, *keep_keys; /* of the command line */
     uint64_t keep_days;                           /* 0: for ever */
     json_t *config;
