@@ -10,6 +10,7 @@ pkg_check_modules(JANSSON REQUIRED IMPORTED_TARGET jansson)
 pkg_check_modules(MICROHTTPD REQUIRED IMPORTED_TARGET libmicrohttpd)
 pkg_check_modules(CURL REQUIRED IMPORTED_TARGET libcurl>=7.85)         # curl_easy_header, PROTOCOLS_STR
 pkg_check_modules(NCURSES REQUIRED IMPORTED_TARGET ncursesw)
+pkg_check_modules(SYSTEMD REQUIRED IMPORTED_TARGET libsystemd)           # sd_notify
 pkg_check_modules(XXHASH REQUIRED IMPORTED_TARGET libxxhash)           # the header alone: XXH_INLINE_ALL
 
 # libjq has no .pc file.
@@ -21,7 +22,7 @@ target_link_libraries(weft_jq INTERFACE ${JQ_LIBRARY})
 
 # The .pc files of libzmq and CZMQ pass on the include flags of all that they stand on, and CMake 3.25
 # reads one of those differently on its second run, which compiles the tree anew. Their headers need none.
-foreach(library ZMQ CZMQ SQLITE JANSSON MICROHTTPD CURL NCURSES XXHASH)
+foreach(library ZMQ CZMQ SQLITE JANSSON MICROHTTPD CURL NCURSES XXHASH SYSTEMD)
   set_target_properties(PkgConfig::${library} PROPERTIES INTERFACE_COMPILE_OPTIONS ""
     INTERFACE_INCLUDE_DIRECTORIES "${${library}_INCLUDEDIR}")
 endforeach()

@@ -2,7 +2,7 @@ include(CMakePackageConfigHelpers)
 
 install(FILES ${PROJECT_SOURCE_DIR}/include/weft.h ${PROJECT_SOURCE_DIR}/include/weft_testkit.h TYPE INCLUDE)
 install(FILES ${PROJECT_SOURCE_DIR}/LICENSE ${PROJECT_SOURCE_DIR}/README.md TYPE DOC)
-install(DIRECTORY ${PROJECT_SOURCE_DIR}/ops/prometheus ${PROJECT_SOURCE_DIR}/ops/grafana DESTINATION ${CMAKE_INSTALL_DATADIR}/weft)
+install(DIRECTORY ${PROJECT_SOURCE_DIR}/ops/prometheus ${PROJECT_SOURCE_DIR}/ops/grafana ${PROJECT_SOURCE_DIR}/ops/systemd DESTINATION ${CMAKE_INSTALL_DATADIR}/weft)
 install(TARGETS weft-cli weft-bridge blog-posts blog-comments blog-moderation blog-query blog-web)
 # The bus is exported, so that users' builds can hand it to their tests as weft::bus.
 set_target_properties(weft-bus PROPERTIES EXPORT_NAME bus)

@@ -327,7 +327,8 @@ WEFT_API weft_err_t weft_service_on(weft_service_t *self, const char *filter, we
                                     void *arg);
 
 /* Serve until SIGINT, SIGTERM or weft_service_stop. Prints one line "ready service=NAME …" on
- * stdout when it serves. Works while the bus is down and goes on when it comes back.
+ * stdout when it serves. Started by systemd (Type=notify) it tells READY=1 then, WATCHDOG=1 from its loop if
+ * WatchdogSec= is set, and STOPPING=1. Works while the bus is down and goes on when it comes back.
  * Returns WEFT_OK after a clean stop, WEFT_E_NEW_FILTER, or the code that stopped it: that of weft_sub_recv,
  * WEFT_E_TWIN, WEFT_E_BUS_LOST; weft_diag has said what happened and how to go on. */
 WEFT_API weft_err_t weft_service_run(weft_service_t *self);

@@ -1,9 +1,12 @@
 /* weft-bus: flags, signals and the ready line; weft_bus does the work. */
 #include "weft_bus.h"
+#include "weft_bus_health.h"
 #include "weft_bus_http.h"
 
 #include "weft_diag.h"
 #include "weft_net.h"
+#include "weft_notify.h"
+#include "weft_os.h"
 #include "weft_record.h"
 
 #include <signal.h>
@@ -28,6 +31,13 @@ static void s_on_signal(int number) {
         weft_diag_back();
     else
         weft_bus_stop(s_bus);
+}
+
+/* On the bus' loop. Control has one of its own: who fetches is served as long as both go round. */
+static void s_on_turn(void *arg) {
+    int64_t now_ms = weft_os_monotonic_ms();
+    (void) arg;
+    if (!weft_bus_stuck(weft_bus_stats(s_bus), now_ms)) weft_notify_beat(now_ms);
 }
 
 static void s_help(void) {
@@ -189,6 +199,7 @@ int main(int argc, char **argv) {
     weft_bus_flags_t flags = {.http = NULL};
     weft_bus_http_t *http = NULL;
     weft_bus_config_init(&flags.bus);
+    flags.bus.turn = s_on_turn;
     weft_err_t rc = s_parse(&flags, argc, argv);
     if (rc != WEFT_OK) return weft_exit_code(rc);
     s_raise_files();
@@ -198,7 +209,9 @@ int main(int argc, char **argv) {
         if (!s_say_ready(http))
             weft_diag(WEFT_DIAG_WARN, "bus.ready",
                       "error=\"cannot write the ready line to stdout\"");
+        weft_notify_ready();
         rc = weft_bus_run(s_bus);
+        weft_notify_stopping();
     }
     weft_bus_http_destroy(&http);
     weft_bus_destroy(&s_bus);

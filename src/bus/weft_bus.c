@@ -40,6 +40,8 @@ struct weft_bus {
     weft_bus_stats_t stats;
     weft_trimmer_t trimmer;
     int64_t record_due_ms;
+    void (*turn)(void *arg); /* may be NULL */
+    void *turn_arg;
 };
 
 void weft_bus_config_init(weft_bus_config_t *config) {
@@ -113,6 +115,8 @@ weft_err_t weft_bus_new(weft_bus_t **out, const weft_bus_config_t *config, char 
     rc = WEFT_E_NOMEM;
     if (!self) goto out;
     self->boot = weft_os_random();
+    self->turn = config->turn;
+    self->turn_arg = config->turn_arg;
     self->stop_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     self->own_context = !config->zmq_context;
     self->context = config->zmq_context ? config->zmq_context : zmq_ctx_new();
@@ -329,6 +333,7 @@ weft_err_t weft_bus_run(weft_bus_t *self) {
     for (;;) {
         int64_t now_ms = weft_os_monotonic_ms(), wait_ms = self->record_due_ms - now_ms;
         weft_bus_stat_turn(&self->stats.bus_turn_ms, now_ms);
+        if (self->turn) self->turn(self->turn_arg);
         int64_t trim_ms = weft_trimmer_wait_ms(&self->trimmer);
         if (trim_ms >= 0 && trim_ms < wait_ms) wait_ms = trim_ms;
         if (wait_ms < 0 || weft_ingest_pending(self->ingest)) wait_ms = 0;

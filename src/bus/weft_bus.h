@@ -21,7 +21,10 @@ typedef struct {
     weft_keep_t keep;     /* what the log keeps; nothing set: everything */
     uint64_t lately_us;   /* a service that was silent for longer holds no trim back */
     unsigned connections; /* cap of each socket; 0: see weft_gate_cap */
-    void *zmq_context;    /* to share (needed for inproc), or NULL for an own one */
+    void (*turn)(
+        void *arg); /* called by the loop each time it goes round, once a second or more; NULL */
+    void *turn_arg;
+    void *zmq_context; /* to share (needed for inproc), or NULL for an own one */
 } weft_bus_config_t;
 
 /* tcp://127.0.0.1:7600, no store, full, everything is kept, 7 days. */

@@ -4,6 +4,7 @@
 
 #include "weft_crash.h"
 #include "weft_limits.h"
+#include "weft_notify.h"
 #include "weft_os.h"
 #include "weft_type.h"
 #include "weft_wire_event.h"
@@ -335,6 +336,7 @@ static weft_err_t s_drop_stored(weft_outbox_t *self) {
         weft_batch_t batch = {0};
         weft_sub_info_t info;
         rc = weft_sub_recv(sub, RENEW_STEP_MS, &batch);
+        weft_notify_beat(weft_os_monotonic_ms()); /* it is the loop that waits here */
         if (rc == WEFT_OK) end_ms = weft_os_monotonic_ms() + RENEW_WAIT_MS;
         if (rc == WEFT_E_TIMEOUT)
             rc = weft_os_monotonic_ms() < end_ms ? WEFT_OK : WEFT_E_UNREACHABLE;

@@ -6,6 +6,7 @@
 #include "weft_diag.h"
 #include "weft_limits.h"
 #include "weft_net.h"
+#include "weft_notify.h"
 #include "weft_options.h"
 #include "weft_os.h"
 #include "weft_outbox.h"
@@ -867,6 +868,7 @@ static int s_on_tick(zloop_t *loop, int id, void *arg) {
     int64_t now = weft_os_monotonic_ms();
     (void) loop;
     (void) id;
+    weft_notify_beat(now);
     weft_applier_tick(self->applier, now);
     s_check_origin(self);
     s_commands(self);
@@ -916,6 +918,7 @@ static weft_err_t s_start(weft_service_t *self, const sigset_t *signals) {
     printf("ready service=%s database=%s bus=%s%.*s\n", self->name, self->store.path, self->bus,
            (int) self->announced.size, (const char *) self->announced.data);
     fflush(stdout);
+    weft_notify_ready();
     return WEFT_OK;
 }
 
@@ -923,6 +926,7 @@ static weft_err_t s_start(weft_service_t *self, const sigset_t *signals) {
 static void s_leave(weft_service_t *self) {
     bool more = true;
     int64_t end_ms = weft_os_monotonic_ms() + LEAVE_MS;
+    weft_notify_stopping();
     (void) weft_applier_flush(
         self->applier); /* S6; a failure only means to look at some events again */
     while (weft_outbox_depth(self->outbox) && weft_os_monotonic_ms() < end_ms &&
