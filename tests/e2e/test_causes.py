@@ -1,9 +1,12 @@
 """Why an event happened: causes and traces over the four services, as the log and the tools tell it."""
 
+import collections
+import http.server
 import json
 import os
 import re
 import subprocess
+import threading
 
 import mesh as kit
 from mesh import SLOW, check, wait_until
@@ -152,6 +155,7 @@ def test_explain_prints_the_tree_of_a_moderated_comment(mesh):
 
 
 def test_a_tree_is_whole_when_a_service_was_away_in_the_middle(mesh):
+    wait_until("moderation has reported", lambda: "blog-moderation" in mesh.weft("services"))
     mesh.stop("moderation", kill=True)
     post, comment = post_with_comment(mesh)
     settled(mesh, 2)
@@ -248,6 +252,239 @@ def test_the_answer_is_the_same_without_the_index(mesh):
     os.rmdir(path)
     wait_until("the index is made once it can be", indexed, 30)
     check([told(mesh, *words) for words in asked], with_index, "by the new index")
+
+
+# ---------------------------------------------------------------------------------------------
+
+
+class Collector:
+    """A receiver of OTLP over HTTP that keeps what it gets, and answers as it was told."""
+
+    def __init__(self):
+        self.got, self.status, self.answer = [], 200, {"partialSuccess": {}}
+        collector = self
+
+        class Handler(http.server.BaseHTTPRequestHandler):
+            def do_POST(self):  # pylint: disable=invalid-name
+                body = self.rfile.read(int(self.headers["Content-Length"]))
+                collector.got.append((self.path, self.headers["Content-Type"], json.loads(body)))
+                answer = json.dumps(collector.answer).encode()
+                self.send_response(collector.status)
+                self.send_header("Content-Type", "application/json")
+                self.send_header("Content-Length", str(len(answer)))
+                self.end_headers()
+                self.wfile.write(answer)
+
+            def log_message(self, *_):  # pylint: disable=arguments-differ
+                pass
+
+        self.server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.url = f"http://127.0.0.1:{self.server.server_address[1]}"
+        self.thread = threading.Thread(target=self.server.serve_forever)
+        self.thread.start()
+
+    def close(self):
+        self.server.shutdown()
+        self.thread.join()
+        self.server.server_close()
+
+
+def spans_of(request):
+    """{traceId: {spanId: (service, span)}} of an ExportTraceServiceRequest, its form checked."""
+    traces = collections.defaultdict(dict)
+    check(list(request), ["resourceSpans"], "the request")
+    for resource in request["resourceSpans"]:
+        attributes = {one["key"]: one["value"] for one in resource["resource"]["attributes"]}
+        service = attributes["service.name"]["stringValue"]
+        for scope in resource["scopeSpans"]:
+            check((scope["scope"]["name"], bool(scope["scope"]["version"])), ("weft", True), "scope")
+            for span in scope["spans"]:
+                check(bool(re.fullmatch("[0-9a-f]{32}", span["traceId"])), True, span)
+                check(bool(re.fullmatch("[0-9a-f]{16}", span["spanId"])), True, span)
+                check(set(span["traceId"]) != {"0"} and set(span["spanId"]) != {"0"}, True, span)
+                check(span["kind"] in (4, 5) and span["name"] != "", True, span)
+                start, end = span["startTimeUnixNano"], span["endTimeUnixNano"]
+                check(bool(re.fullmatch("[0-9]{19}", start) and re.fullmatch("[0-9]{19}", end)), True, span)
+                check(int(start) <= int(end), True, span)
+                for one in span["attributes"]:
+                    (kind, value), = one["value"].items()
+                    check(kind in ("stringValue", "intValue", "boolValue"), True, one)
+                    check(isinstance(value, bool if kind == "boolValue" else str), True, one)
+                check(span["spanId"] in traces[span["traceId"]], False, f"twice: {span}")
+                traces[span["traceId"]][span["spanId"]] = (service, span)
+    return traces
+
+
+def tree_of(spans):
+    """The one root of a trace; every other span hangs below it."""
+    roots = [key for key, (_, span) in spans.items() if "parentSpanId" not in span]
+    check(len(roots), 1, f"roots of {[span for _, span in spans.values()]}")
+    for key in spans:
+        seen = set()
+        while key != roots[0]:
+            check(key in seen, False, "a circle")
+            seen.add(key)
+            key = spans[key][1]["parentSpanId"]
+            check(key in spans, True, f"parent {key} is a span")
+    return roots[0]
+
+
+def names(spans):
+    return sorted((service, span["name"]) for service, span in spans.values())
+
+
+COMMENT_SPANS = sorted([
+    ("blog-comments", "comment.created"), ("blog-moderation", "comment.moderated"),
+    ("blog-comments", "comment.updated"), ("blog-query", "comment.created handled"),
+    ("blog-query", "comment.updated handled"), ("blog-moderation", "comment.updated handled")])
+POST_SPANS = sorted([("blog-posts", "post.created"), ("blog-query", "post.created handled")])
+
+
+def test_a_collector_gets_one_tree_of_spans_for_each_request(mesh):
+    requests = []
+    for _ in range(3):
+        requests += post_with_comment(mesh)
+    settled(mesh, 12)
+    wait_until("all is handled", lambda: all(all_handled(mesh, n) for n in (1, 5, 9)), 20)
+    collector = Collector()
+    try:
+        for answer in requests:
+            done = weft(mesh, "trace", answer.headers["traceparent"], "--otlp", collector.url)
+            check((done.returncode, done.stdout, done.stderr), (0, "", ""), "weft trace --otlp")
+    finally:
+        collector.close()
+    check(len(collector.got), 6, "requests to the collector")
+    services = set()
+    for answer, (path, kind, request) in zip(requests, collector.got):
+        check((path, kind), ("/v1/traces", "application/json"), "where and what")
+        traces = spans_of(request)
+        check(list(traces), [answer.headers["traceparent"][3:35]], "the trace of the request")
+        (spans,) = traces.values()
+        tree_of(spans)
+        is_post = answer in requests[::2]
+        wanted = [span for span in names(spans) if span != ("blog-comments", "post.created handled")]
+        check(wanted, POST_SPANS if is_post else COMMENT_SPANS, "spans")
+        services |= {service for service, _ in spans.values()}
+    check(services, {"blog-" + name for name in kit.SERVICES if name != "web"}, "services")
+
+
+def test_the_trace_of_a_caller_is_one_tree_over_all_four_services(mesh):
+    headers = {"traceparent": CALLER}
+    post_with_comment(mesh, headers, headers)
+    settled(mesh, 4)
+    wait_until("all is handled", lambda: all_handled(mesh, 1), 20)
+    path = os.path.join(mesh.scratch, "spans.json")
+    done = weft(mesh, "trace", CALLER, "--otlp", path)
+    check((done.returncode, done.stdout, done.stderr), (0, "", ""), "weft trace --otlp FILE")
+    with open(path, encoding="utf-8") as file:
+        traces = spans_of(json.load(file))
+    check(list(traces), [TRACE], "one trace")
+    root = tree_of(traces[TRACE])
+    check(traces[TRACE][root][1]["name"], "post.created", "its root")
+    check({service for service, _ in traces[TRACE].values()},
+          {"blog-posts", "blog-comments", "blog-moderation", "blog-query"}, "services")
+
+
+def test_a_tree_over_two_requests_is_two_traces_with_a_link(mesh):
+    post_with_comment(mesh)
+    settled(mesh, 4)
+    path = os.path.join(mesh.scratch, "spans.json")
+    check(weft(mesh, "explain", "4", "--otlp", path).returncode, 0, "weft explain --otlp FILE")
+    with open(path, encoding="utf-8") as file:
+        traces = spans_of(json.load(file))
+    check(len(traces), 2, "traces")
+    roots = {spans[tree_of(spans)][1]["name"]: spans[tree_of(spans)][1] for spans in traces.values()}
+    post, comment = roots["post.created"], roots["comment.created"]
+    check("links" in post, False, "a post builds on nothing")
+    check(comment["links"], [{"traceId": post["traceId"], "spanId": post["spanId"]}], "link to the post")
+
+
+def test_events_without_a_trace_are_exported_as_one(mesh):
+    mesh.weft("pub", "comment.created", "--subject", "post/1", "--data",
+              '{"id":"1","postId":"1","content":"orange","status":"pending"}')
+    settled(mesh, 2)
+    path = os.path.join(mesh.scratch, "spans.json")
+    check(weft(mesh, "explain", "2", "--otlp", path).returncode, 0, "weft explain --otlp FILE")
+    with open(path, encoding="utf-8") as file:
+        (spans,) = spans_of(json.load(file)).values()
+    check(spans[tree_of(spans)][1]["name"], "comment.created", "the root")
+
+
+def test_a_collector_that_refuses_or_is_away_is_told(mesh):
+    post_with_comment(mesh)
+    settled(mesh, 4)
+    collector = Collector()
+    try:
+        collector.status = 503
+        done = weft(mesh, "explain", "1", "--otlp", collector.url + "/somewhere")
+        check((done.returncode, "answered 503" in done.stderr), (1, True), done.stderr)
+        check(collector.got[-1][0], "/somewhere", "a path is kept")
+        collector.status = 200
+        collector.answer = {"partialSuccess": {"rejectedSpans": "2", "errorMessage": "too old"}}
+        done = weft(mesh, "explain", "1", "--otlp", collector.url + "/")
+        check((done.returncode, "refused 2 spans: too old" in done.stderr), (1, True), done.stderr)
+        check(collector.got[-1][0], "/v1/traces", "no path")
+    finally:
+        collector.close()
+    done = weft(mesh, "explain", "1", "--otlp", collector.url)
+    check((done.returncode, "cannot send to" in done.stderr), (1, True), done.stderr)
+    done = weft(mesh, "explain", "1", "--otlp", "/no/such/directory/x")
+    check((done.returncode, "cannot write" in done.stderr), (1, True), done.stderr)
+    done = weft(mesh, "explain", "1", "--otlp", "x", "--json")
+    check(done.returncode, 2, done.stderr)
+
+
+def check_perfetto(document):
+    """The form of the Trace Event Format, and that slices of one thread do not overlap."""
+    check((set(document), document["displayTimeUnit"]), ({"traceEvents", "displayTimeUnit"}, "ms"), "file")
+    processes, slices, starts, ends = {}, [], {}, {}
+    for event in document["traceEvents"]:
+        check(all(isinstance(event[key], int) for key in ("pid", "tid")), True, event)
+        if event["ph"] == "M":
+            check((event["name"], event["pid"] in processes), ("process_name", False), event)
+            processes[event["pid"]] = event["args"]["name"]
+            continue
+        check(isinstance(event["ts"], int) and event["pid"] in processes, True, event)
+        if event["ph"] == "X":
+            check(isinstance(event["dur"], int) and event["dur"] > 0 and bool(event["name"]), True, event)
+            slices.append(event)
+            continue
+        check(event["ph"] in "sf" and event["cat"] == "cause", True, event)
+        side = starts if event["ph"] == "s" else ends
+        check(event["id"] in side, False, event)
+        side[event["id"]] = event
+    check(set(starts), set(ends), "each arrow has two ends")
+    for end in (*starts.values(), *ends.values()):
+        check(any(one["pid"] == end["pid"] and one["tid"] == end["tid"] and
+                  one["ts"] <= end["ts"] < one["ts"] + one["dur"] for one in slices), True, end)
+    for one in slices:
+        for other in slices:
+            if one is not other and (one["pid"], one["tid"]) == (other["pid"], other["tid"]):
+                check(one["ts"] + one["dur"] <= other["ts"] or other["ts"] + other["dur"] <= one["ts"],
+                      True, f"{one} {other}")
+    return processes, slices, starts, ends
+
+
+def test_a_file_for_perfetto_has_slices_and_arrows(mesh):
+    post, _ = post_with_comment(mesh)
+    settled(mesh, 4)
+    for number in range(20):
+        path = f"/posts/{post.json['id']}/comments"
+        check(mesh.ask("comments", "POST", path, {"content": f"no {number}"}).status, 201, "a comment")
+    settled(mesh, 64)
+    path = os.path.join(mesh.scratch, "trace.json")
+    done = weft(mesh, "explain", "1", "--perfetto", path)
+    check((done.returncode, done.stdout, done.stderr), (0, "", ""), "weft explain --perfetto")
+    with open(path, encoding="utf-8") as file:
+        processes, slices, starts, ends = check_perfetto(json.load(file))
+    check(sorted(processes.values()), ["blog-comments", "blog-moderation", "blog-posts"], "processes")
+    check(sorted(one["args"]["position"] for one in slices), list(range(1, 65)), "slices")
+    causes = {one["args"]["position"]: one["args"]["cause"] for one in slices}
+    where = {(one["pid"], one["tid"], one["ts"]): one["args"]["position"] for one in slices}
+    for id_ in ends:
+        start, end = (where[side["pid"], side["tid"], side["ts"]] for side in (starts[id_], ends[id_]))
+        check(start, causes[end], f"arrow to {end}")
+    check(len(ends), 63, "arrows")
 
 
 if __name__ == "__main__":

@@ -3,10 +3,13 @@
 
 #include "weft_options.h"
 #include "weft_progress.h"
+#include "weft_spans.h"
+#include "weft_spans_out.h"
 #include "weft_state.h"
 #include "weft_stop.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 #define EVENTS_MAX 10000u
 #define TAIL_EVENTS 10000u /* the index is always a little behind: no reason to say so */
@@ -55,6 +58,21 @@ static weft_err_t s_ask(const weft_causes_run_t *run, weft_position_t position,
     return *out ? WEFT_OK : weft_say(args->verb, WEFT_E_NOMEM, "out of memory");
 }
 
+static weft_err_t s_export(const weft_causes_run_t *run, const json_t *answer) {
+    size_t count;
+    weft_err_t rc = WEFT_OK;
+    weft_span_t *spans = weft_spans(answer, &count);
+    if (!spans) return weft_say(run->args.verb, WEFT_E_NOMEM, "out of memory");
+    if (run->perfetto)
+        rc = weft_spans_to_file(&run->args, run->perfetto, weft_spans_perfetto(spans, count));
+    if (rc == WEFT_OK && run->otlp)
+        rc = strncmp(run->otlp, "http://", 7) == 0 || strncmp(run->otlp, "https://", 8) == 0
+                 ? weft_spans_to_collector(&run->args, run->otlp, weft_spans_otlp(spans, count))
+                 : weft_spans_to_file(&run->args, run->otlp, weft_spans_otlp(spans, count));
+    free(spans);
+    return rc;
+}
+
 weft_err_t weft_causes_show(const weft_causes_run_t *run, weft_position_t position,
                             const uint8_t *trace_id) {
     const weft_verb_t *verb = run->args.verb;
@@ -65,12 +83,16 @@ weft_err_t weft_causes_show(const weft_causes_run_t *run, weft_position_t positi
                               EVENTS_MAX);
     if (run->dot && run->args.json)
         return weft_say_usage(verb, "--dot and --json exclude each other");
+    if ((run->perfetto || run->otlp) && (run->dot || run->args.json))
+        return weft_say_usage(verb, "--perfetto and --otlp exclude --dot and --json");
     if (!weft_stop_take()) return weft_say(verb, WEFT_E_IO, "cannot take signals");
     weft_err_t rc = s_ask(run, position, trace_id, events, &answer);
     if (rc != WEFT_OK) return rc;
     if (!json_is_true(json_object_get(answer, "complete")))
         weft_say(verb, WEFT_OK, "there are more events than %s; --events shows more", run->events);
-    if (run->dot)
+    if (run->perfetto || run->otlp)
+        rc = s_export(run, answer);
+    else if (run->dot)
         weft_causes_dot(answer);
     else if (run->args.json)
         weft_causes_json(answer);

@@ -9,19 +9,25 @@
 
 typedef struct {
     weft_args_t args;
-    const char *events;
+    const char *events, *perfetto, *otlp;
     bool dot;
 } weft_causes_run_t;
 
-#define WEFT_CAUSES_OPTIONS(run)                                              \
-    {"events", "N", "show at most so many", "1000", &(run).events, NULL}, {   \
-        "dot", NULL, "the tree in Graphviz' language", NULL, NULL, &(run).dot \
-    }
+/* clang-format off */
+#define WEFT_CAUSES_OPTIONS(run) \
+    {"events", "N", "show at most so many", "1000", &(run).events, NULL}, \
+    {"dot", NULL, "the tree in Graphviz' language", NULL, NULL, &(run).dot}, \
+    {"perfetto", "FILE", "write a trace for ui.perfetto.dev or chrome://tracing", NULL, \
+     &(run).perfetto, NULL}, \
+    {"otlp", "FILE|URL", "write OpenTelemetry spans, or send them to a collector", NULL, \
+     &(run).otlp, NULL}
+/* clang-format on */
 
 #define WEFT_CAUSES_HELP                                                                           \
     "Below each event: the services that consume it, with the time from when the bus had stored\n" \
     "it to when they emitted what follows, and those that have not handled it yet.\n"              \
-    "What the bus' index of causes does not cover is read through, which takes longer.\n"
+    "What the bus' index of causes does not cover is read through, which takes longer.\n"          \
+    "--otlp http://HOST:4318 is a collector's address; /v1/traces is added if there is no path.\n"
 
 /* Ask for an event, or for a trace (16 bytes) if it is not NULL, and show the answer as the options say.
  * Failures have been told. */
