@@ -491,8 +491,8 @@ WEFT_API void weft_explain_config_init(weft_explain_config_t *config);
  *                      trace span handlers. time and stored are Unix time in µs; cause is a position or null,
  *                      and not among the events if it is gone or led elsewhere; trace and span are hex or null.
  *                      handlers: array, one for each service that reports to the bus and consumes that type:
- *                      service, handled (bool: its position has passed the event), at (µs, or null: the earliest
- *                      time of what it emitted because of the event), effects (positions), silent (bool: not heard
+ *                      service, handled (bool: its position has passed the event), at (µs, or null: when
+ *                      it emitted something while handling the event), effects (positions), silent (bool: not heard
  *                      for 10 s), parked (events that it has set aside, of whatever type)
  * config  NULL: all defaults.
  * json    out: NUL-terminated, from malloc: the caller frees.

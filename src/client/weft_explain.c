@@ -116,21 +116,29 @@ static bool s_is_from(const json_t *event, const s_service_t *service) {
     return strlen(source) == name.size && memcmp(source, name.data, name.size) == 0;
 }
 
+/* Was the effect emitted while the event was handled? A request of its own, with a trace of its own, may
+ * build on the event much later. */
+static bool s_is_at_once(const json_t *event, const json_t *effect) {
+    return json_equal(json_object_get(event, "trace"), json_object_get(effect, "trace"));
+}
+
 static json_t *s_handler(const weft_tree_t *tree, const s_services_t *services,
-                         const s_service_t *service, uint64_t position) {
+                         const s_service_t *service, const weft_tree_node_t *node) {
     json_t *effects = json_array(), *at = NULL;
     for (size_t i = 0; i < tree->count; i++) {
         const json_t *event = tree->nodes[i].event;
-        if (tree->nodes[i].cause != position || !s_is_from(event, service)) continue;
+        if (tree->nodes[i].cause != node->position || !s_is_from(event, service)) continue;
         json_array_append_new(effects, json_integer((json_int_t) tree->nodes[i].position));
         json_t *time = json_object_get(event, "time");
+        if (!s_is_at_once(node->event, event)) continue;
         if (!at || json_integer_value(time) < json_integer_value(at)) at = time;
     }
     const weft_report_t *report = &service->report;
     return json_pack("{s:o, s:b, s:O, s:o, s:b, s:I}", "service",
                      json_stringn(report->name.data, report->name.size), "handled",
-                     report->position >= position || at, "at", at ? at : json_null(), "effects",
-                     effects, "silent", services->at_us - service->seen_us >= SILENT_US, "parked",
+                     report->position >= node->position || json_array_size(effects), "at",
+                     at ? at : json_null(), "effects", effects, "silent",
+                     services->at_us - service->seen_us >= SILENT_US, "parked",
                      (json_int_t) report->parked);
 }
 
@@ -140,8 +148,7 @@ static void s_add_handlers(const weft_tree_t *tree, const s_services_t *services
     const char *type = json_string_value(json_object_get(node->event, "type"));
     for (size_t i = 0; i < services->count; i++)
         if (s_consumes(&services->items[i], type))
-            json_array_append_new(handlers,
-                                  s_handler(tree, services, &services->items[i], node->position));
+            json_array_append_new(handlers, s_handler(tree, services, &services->items[i], node));
     json_object_set_new(node->event, "handlers", handlers);
 }
 

@@ -109,7 +109,7 @@ static json_t *s_event_span(const weft_span_t *self, const weft_span_t *cause) {
     return span;
 }
 
-/* A service that has handled the event and emitted nothing: nobody noted when, so its span has no
+/* A service that has handled the event and emitted nothing meanwhile: nobody noted when, so its span has no
  * length and says so. */
 static json_t *s_handler_span(const weft_span_t *event, const char *service) {
     char id[17], name[300];
@@ -140,7 +140,7 @@ static void s_put_handlers(json_t *services, const weft_span_t *span) {
     const json_t *handler;
     json_array_foreach(json_object_get(span->event, "handlers"), i, handler) {
         if (json_is_true(json_object_get(handler, "handled")) &&
-            !json_array_size(json_object_get(handler, "effects"))) {
+            json_is_null(json_object_get(handler, "at"))) {
             const char *service = weft_json_text(handler, "service");
             s_put_span(services, service, s_handler_span(span, service));
         }
