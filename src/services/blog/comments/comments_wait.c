@@ -1,28 +1,25 @@
 /* comments_wait: a comment whose post is not known here.
  *
  * The post may be on its way, or not exist. W1 While the bus is there, the request is held up to
- * WAIT_MS for the post to arrive. W2 "No such post" is said only on knowledge: by a service that is
- * joined to a bus that lives. W3 Otherwise the comment is accepted (a service works while the bus is
+ * WAIT_MS for the post to arrive. W2 "No such post" is said only on knowledge: once all is applied that
+ * the log holds then, and nothing of it was set aside. W3 Otherwise the comment is accepted (a service works while the bus is
  * down), and whoever joins comments to posts holds it back until the post comes.
- *
- * The library calls a bus connected until it has been silent for 3 s. Whether it still lived while
- * the request waited is certain if the log was seen to move, or if it counts as connected SILENCE_MS
- * after the request came. So a quiet log makes a refusal take that long. */
+ */
 #include "comments.h"
 
 #include <stdlib.h>
 #include <string.h>
 
 #define WAIT_MS 2000u
-#define SILENCE_MS 3050u
+#define PROOF_MS 1000u
 
 struct waiting {
     blog_app_t *app;
     http_request_t *request;
     const char *post_id, *content; /* borrowed from the request */
-    uint64_t head;                 /* of the log when the request came */
-    bool timer, overtime;
+    bool timer;
     int timer_id;
+    uint64_t wait_id; /* for W2; 0: none */
     waiting_t *next;
 };
 
@@ -32,6 +29,7 @@ static void s_end(waiting_t *self) {
     while (*at != self) at = &(*at)->next;
     *at = self->next;
     if (self->timer) weft_service_timer_end(self->app->service, self->timer_id);
+    weft_service_wait_end(self->app->service, self->wait_id);
     free(self);
 }
 
@@ -67,28 +65,23 @@ static bool s_settle(waiting_t *self) {
     return true;
 }
 
-static void s_on_timer(void *arg);
-
-static weft_err_t s_arm(waiting_t *self, unsigned delay_ms) {
-    weft_err_t rc = weft_service_timer(self->app->service, delay_ms, 1, s_on_timer, self,
-                                       &self->timer_id);
-    self->timer = rc == WEFT_OK;
-    return rc;
+static void s_on_head(const weft_waited_t *waited, void *arg) {
+    waiting_t *self = arg;
+    self->wait_id = 0;
+    if (s_settle(self)) return;
+    if (waited->rc == WEFT_OK && !waited->parked)
+        s_refuse(self); /* W2 */
+    else
+        s_accept(self); /* W3 */
 }
 
 static void s_on_timer(void *arg) {
     waiting_t *self = arg;
-    weft_service_info_t info;
     self->timer = false; /* it fires once and is gone */
     if (s_settle(self)) return;
-    weft_service_info(self->app->service, &info);
-    if (!info.sub.connected || !info.sub.live) {
-        s_accept(self); /* W3 */
-        return;
-    }
-    bool certain = self->overtime || info.sub.head.value != self->head;
-    self->overtime = true;
-    if (certain || s_arm(self, SILENCE_MS - WAIT_MS) != WEFT_OK) s_refuse(self); /* W2 */
+    weft_err_t rc = weft_service_wait(self->app->service, NULL, PROOF_MS, s_on_head, self,
+                                      &self->wait_id);
+    if (rc != WEFT_OK) s_accept(self); /* W3; else s_on_head ends it */
 }
 
 void comments_wait(blog_app_t *app, http_request_t *request, const char *post_id,
@@ -109,15 +102,15 @@ void comments_wait(blog_app_t *app, http_request_t *request, const char *post_id
                         .request = request,
                         .post_id = post_id,
                         .content = content,
-                        .head = info.sub.head.value,
                         .next = comments->waiting};
     comments->waiting = self;
-    weft_err_t rc = s_arm(self, WAIT_MS);
+    weft_err_t rc = weft_service_timer(app->service, WAIT_MS, 1, s_on_timer, self, &self->timer_id);
     if (rc != WEFT_OK) {
         blog_answer_failure(request, rc);
         s_end(self);
         return;
     }
+    self->timer = true;
     http_request_hold(request, s_on_cancel, self);
 }
 
