@@ -57,7 +57,7 @@ def first_seen(receiver):
 
 def test_no_event_is_lost_and_no_hook_leaves_one_out(mesh):
     chance = random.Random(seed())
-    every, picky = mesh.receiver(), mesh.receiver(lambda got: 500 if chance.random() < 0.05 else 200)
+    every, picky = mesh.receiver(), mesh.receiver(lambda got: 500 if chance.random() < 0.01 else 200)
     mesh.start("--hook", f"every={every.url()}", "--hook", f"picky={picky.url()};attempts=0")
     load = Load(mesh)
     try:
