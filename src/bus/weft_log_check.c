@@ -19,6 +19,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#define STEPS 100000 /* of SQLite's machine, some ms, from look to look at whether to go on */
+
 /* An origin as the rows tell it. */
 typedef struct {
     uint64_t last, position, chain;
@@ -34,6 +36,7 @@ typedef struct {
     weft_log_check_t *out;
     weft_log_check_fn progress; /* may be NULL */
     void *progress_arg;
+    bool ended; /* as progress wished */
     char path[PATH_MAX];
     sqlite3 *db; /* for what is not in rows */
     weft_log_reader_t *reader;
@@ -249,7 +252,14 @@ static weft_err_t s_types(weft_check_run_t *self, bool before) {
 
 static void s_tell(void *arg) {
     weft_check_run_t *self = arg;
-    if (self->progress) self->progress(self->progress_arg, self->out);
+    if (self->progress && !self->progress(self->progress_arg, self->out)) self->ended = true;
+}
+
+/* SQLite asks in the midst of a long statement; not 0: end it. */
+static int s_on_steps(void *arg) {
+    weft_check_run_t *self = arg;
+    s_tell(self);
+    return self->ended;
 }
 
 static weft_err_t s_postings(weft_check_run_t *self) {
@@ -331,6 +341,7 @@ static weft_err_t s_run(weft_check_run_t *self) {
         if (rc == WEFT_OK && self->done) rc = s_origins(self);
         weft_log_reader_end(self->reader);
         s_tell(self);
+        if (rc == WEFT_OK && self->ended) rc = WEFT_E_INTERRUPTED;
     }
     if (rc == WEFT_OK) rc = s_types(self, false);
     if (rc == WEFT_OK) rc = s_postings(self);
@@ -346,7 +357,11 @@ weft_err_t weft_log_check(const char *dir, weft_log_check_fn progress, void *arg
     self.origins = weft_map_new();
     self.types = weft_map_new();
     weft_err_t rc = self.origins && self.types ? s_open(&self, dir) : WEFT_E_NOMEM;
-    if (rc == WEFT_OK) rc = s_run(&self);
+    if (rc == WEFT_OK) {
+        sqlite3_progress_handler(self.db, STEPS, s_on_steps, &self);
+        rc = s_run(&self);
+    }
+    if (self.ended && rc != WEFT_E_CORRUPT) rc = s_say(&self, WEFT_E_INTERRUPTED, 0, "interrupted");
     if (rc == WEFT_E_NOMEM) s_say(&self, rc, 0, "out of memory");
     weft_log_reader_destroy(&self.reader);
     weft_db_close(&self.db);

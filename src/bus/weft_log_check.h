@@ -20,11 +20,12 @@ typedef struct {
     char reason[512];  /* what is wrong, or why it cannot be read */
 } weft_log_check_t;
 
-typedef void (*weft_log_check_fn)(void *arg, const weft_log_check_t *so_far);
+typedef bool (*weft_log_check_fn)(void *arg, const weft_log_check_t *so_far);
 
-/* DIR/log.db must be a weft log. progress may be NULL; it is called after each page.
+/* DIR/log.db must be a weft log. progress may be NULL; it is called after each page;
+ * false ends it.
  * WEFT_OK: whole. WEFT_E_CORRUPT: damaged. Else it cannot be checked: WEFT_E_NOT_FOUND (no store
- * there), WEFT_E_SCHEMA, WEFT_E_STORE, WEFT_E_LOCKED, WEFT_E_NOMEM. */
+ * there), WEFT_E_SCHEMA, WEFT_E_STORE, WEFT_E_LOCKED, WEFT_E_NOMEM, WEFT_E_INTERRUPTED. */
 weft_err_t weft_log_check(const char *dir, weft_log_check_fn progress, void *arg,
                           weft_log_check_t *out);
 

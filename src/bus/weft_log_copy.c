@@ -243,17 +243,18 @@ static weft_err_t s_fit(weft_copy_run_t *self) {
     return s_database(self, rc, "cut");
 }
 
-static void s_on_check(void *arg, const weft_log_check_t *so_far) {
+static bool s_on_check(void *arg, const weft_log_check_t *so_far) {
     weft_copy_run_t *self = arg;
     self->out->doing = "checked";
     self->out->at = so_far->first + so_far->rows - 1;
     self->out->wanted = so_far->head;
-    (void) s_go_on(self); /* the check has no way to end early, and it only reads */
+    return s_go_on(self);
 }
 
 static weft_err_t s_check(weft_copy_run_t *self) {
     weft_log_check_t check;
     weft_err_t rc = weft_log_check(self->place.partial, s_on_check, self, &check);
+    if (rc == WEFT_E_INTERRUPTED) return s_say(self, rc, "interrupted");
     if (rc != WEFT_OK)
         return s_say(self, rc, "%s is damaged: %s; weft check %s says more", self->from,
                      check.reason, self->from);

@@ -216,6 +216,60 @@ def select_line(run):
     return bool(select.select([run.stdout], [], [], 0.05)[0])
 
 
+SHELLS = {"bash": ["bash", "-c"], "zsh": ["zsh", "-c"]}
+
+
+def completed(mesh, shell, *words):
+    """What the shell offers for the last of these words."""
+    with open(os.path.join(mesh.scratch, "weft." + shell), "w", encoding="utf-8") as script:
+        script.write(weft(mesh, "completion", shell).stdout)
+    if shell == "bash":
+        run = (f"source {script.name}; COMP_WORDS=({' '.join(words)} ''); COMP_CWORD={len(words)}; _weft;"
+               " printf '%s\\n' \"${COMPREPLY[@]}\"")
+    else:  # its own helpers ask a terminal
+        run = (f"compdef() {{ : }}; _describe() {{ print -l -- ${{(P)2}} }}; compadd() {{ shift; print -l -- $@ }};"
+               f" _files() {{ : }}; source {script.name}; words=({' '.join(words)} ''); CURRENT={len(words) + 1}; _weft")
+    done = subprocess.run([*SHELLS[shell], run], check=False, capture_output=True, text=True, timeout=20)
+    check((done.returncode, done.stderr), (0, ""), f"{shell}: {run}")
+    return {line.split(":")[0] for line in done.stdout.splitlines() if line}
+
+
+def test_bash_and_zsh_complete_verbs_their_words_and_options(mesh):
+    for shell in SHELLS:
+        check(completed(mesh, shell, "weft") >= set(verbs(mesh)), True, f"verbs in {shell}")
+        for verb in verbs(mesh):
+            options = set(re.findall(r"^  (--[a-z-]+)", weft(mesh, verb, "--help").stdout, re.M))
+            check(completed(mesh, shell, "weft", verb) >= options, True, f"options of {verb} in {shell}")
+        check(completed(mesh, shell, "weft", "dead") >= {"ls", "show", "retry", "drop"}, True, f"dead in {shell}")
+
+
+def test_ctrl_c_ends_an_import_cleanly(mesh):
+    """On a terminal: how far it has come, then no half a line, and no half a store."""
+    import pty  # pylint: disable=import-outside-toplevel
+    lines, made = os.path.join(mesh.scratch, "lines"), os.path.join(mesh.scratch, "made")
+    with open(lines, "w", encoding="utf-8") as file:
+        for number in range(1_000_000):
+            file.write('{"type":"a.b","source":"me","subject":"x/%d","data":{"n":%d}}\n' % (number, number))
+    main, end = pty.openpty()
+    run = subprocess.Popen([mesh.program("weft"), "import", "--store", made, lines], stdout=subprocess.DEVNULL,
+                           stderr=end)
+    os.close(end)
+    text = b""
+    while b" left" not in text:
+        text += os.read(main, 4096)
+    run.send_signal(signal.SIGINT)
+    try:
+        while True:
+            text += os.read(main, 4096)
+    except OSError:
+        pass
+    os.close(main)
+    check(run.wait(20 * SLOW), 1, "it was interrupted")
+    check(re.search(rb"\r\d+ of \d+ bytes, \d+ %, \d+/s, \d+ s left", text) is not None, True, f"{text[-300:]!r}")
+    check(text.endswith(b"\r\x1b[K"), True, f"the line is wiped: {text[-300:]!r}")
+    check([name for name in os.listdir(mesh.scratch) if name.startswith("made")], [], "leftovers")
+
+
 def test_output_is_aligned_on_a_terminal_and_plain_in_a_pipe(mesh):
     import pty  # pylint: disable=import-outside-toplevel
 

@@ -5,6 +5,7 @@ Load is paced by the clock. Each commit's time comes from the bus' own debug lin
 import datetime
 import json
 import os
+import pty
 import re
 import shutil
 import signal
@@ -21,9 +22,10 @@ from process import Process
 
 WEFT = os.path.join(os.environ["WEFT_BIN_DIR"], "weft")
 RATE = 100_000 if SLOW == 1 else 10_000  # sanitizers are no place to measure
-FILL = 1_000_000 if SLOW == 1 else 100_000
+FILL = 500_000 if SLOW == 1 else 100_000
 ROUNDS = 3
 BEFORE = 3 * RATE
+LATE_S = 0.05
 BURST = 500
 WAL_BOUND = 64 << 20
 LOG_BEHIND, FORKED = 16, 17
@@ -98,8 +100,10 @@ def debug_bus(name):
     return bus
 
 
-def compared(bus, peer, name, *words):
-    """(p99.9 during, p99.9 just before) of the commits around a copy; what it told."""
+def compared(bus, peer, load, name, *words):
+    """How p99.9 of commits during a copy is to that just before, None where the load came late: others had the
+    machine. And what the copy told."""
+    load.late = 0.0
     start, stored = time.time(), peer.counter("stored")
     wait_until("some seconds of load", lambda: peer.counter("stored") >= stored + BEFORE, 60)
     began = time.time()
@@ -109,7 +113,26 @@ def compared(bus, peer, name, *words):
     print("  %s: %d events in %.1f s; commits before: %d, p50 %d, p99.9 %d us; during: %d, p50 %d, p99.9 %d us" % (
         words[0], told["head"], ended - began, len(before), before[len(before) // 2], p999(before),
         len(during), during[len(during) // 2], p999(during)))
-    return p999(during) / p999(before), told
+    return p999(during) / p999(before) if load.late < LATE_S else None, told
+
+
+def interrupted_check(path):
+    """Ctrl-C in the midst of a check, as seen by its progress on a terminal. The exit status: 0 if it was done before."""
+    main, end = pty.openpty()
+    run = subprocess.Popen([WEFT, "check", path], stdout=subprocess.DEVNULL, stderr=end)
+    os.close(end)
+    text, asked = b"", False  # a second one would kill
+    try:
+        while True:
+            text += os.read(main, 4096)
+            if b" left" in text and not asked:
+                run.send_signal(signal.SIGINT)
+                asked = True
+    except OSError:
+        pass
+    os.close(main)
+    assert b"damaged" not in text and (not text or text.endswith(b"\x1b[K")), text
+    return run.wait(60)
 
 
 def goes_on(name, head, origin):
@@ -138,27 +161,28 @@ def test_a_backup_under_load_is_whole_and_the_bus_goes_on():
         wal, ratios = store("loaded/log.db-wal"), []
         for number in range(ROUNDS):
             head = peer.status()["head"]
-            ratio, told = compared(bus, peer, "copy%d" % number, "backup", "--store", store("loaded"))
+            ratio, told = compared(bus, peer, load, "copy%d" % number, "backup", "--store", store("loaded"))
             ratios.append(ratio)
             assert os.path.getsize(wal) <= WAL_BOUND, os.path.getsize(wal)
             assert told["first"] == 1 and head <= told["head"] < peer.status()["head"], told
-        _, cut = compared(bus, peer, "forked", "fork", "--to", str(FILL // 2), "--store", store("loaded"))
+        _, cut = compared(bus, peer, load, "forked", "fork", "--to", str(FILL // 2), "--store", store("loaded"))
         wait_until("the WAL is within its bound", lambda: os.path.getsize(wal) <= WAL_BOUND, 10)
         load.end()
         wait_until("all is stored", lambda: peer.counter("stored") == peer.seq, 60)
         check_books(peer.status())
-        print("  p99.9 during / before: %s; store of %d MB; load was late by %.0f ms at most" % (
-            " ".join("%.2f" % ratio for ratio in ratios), os.path.getsize(store("loaded/log.db")) >> 20,
-            load.late * 1e3))
+        print("  p99.9 during / before: %s; store of %d MB" % (
+            " ".join("%.2f" % ratio if ratio else "(late)" for ratio in ratios),
+            os.path.getsize(store("loaded/log.db")) >> 20))
         check = json.loads(weft("check", store("copy0"), "--json"))
         assert check["whole"], check
+        assert interrupted_check(store("loaded")) in (0, 1)
         assert sorted(os.listdir(store("copy0"))) == ["lock", "log.db"], os.listdir(store("copy0"))
         weft("restore", "--store", store("restored"), store("copy0"))
         goes_on("restored", check["head"], peer.origin)
         assert cut["head"] == FILL // 2, cut
         goes_on("forked", cut["head"], peer.origin)
         # One round in three may meet a disk that is busy with something else.
-        assert SLOW > 1 or sorted(ratios)[ROUNDS // 2] <= 2, ratios
+        assert SLOW > 1 or sum(ratio is not None and ratio > 2 for ratio in ratios) < 2, ratios
     finally:
         bus.stop()
 

@@ -4,31 +4,17 @@
 #include "weft_log_check.h"
 #include "weft_os.h"
 #include "weft_out.h"
+#include "weft_progress.h"
 #include "weft_record.h"
+#include "weft_stop.h"
 
 #include <inttypes.h>
-#include <stdio.h>
-#include <string.h>
-#include <unistd.h>
 
-#define PROGRESS_MS 1000
-
-typedef struct {
-    int64_t started_ms, told_ms;
-    bool told;
-} weft_check_progress_t;
-
-static void s_progress(void *arg, const weft_log_check_t *so_far) {
-    weft_check_progress_t *self = arg;
-    int64_t now_ms = weft_os_monotonic_ms();
-    if (now_ms - self->told_ms < PROGRESS_MS || !isatty(STDERR_FILENO)) return;
-    double seconds = (double) (now_ms - self->started_ms) / 1e3;
-    fprintf(stderr, "\rrow %" PRIu64 " of %" PRIu64 ", %.0f rows/s, %.0f MB/s   ",
-            so_far->first + so_far->rows - 1, so_far->head, (double) so_far->rows / seconds,
-            (double) so_far->bytes / seconds / 1e6);
-    fflush(stderr);
-    self->told_ms = now_ms;
-    self->told = true;
+static bool s_progress(void *arg, const weft_log_check_t *so_far) {
+    weft_progress_t *self = arg;
+    self->total = so_far->head >= so_far->first ? so_far->head - so_far->first + 1 : 0;
+    weft_progress_note(self, so_far->rows);
+    return !weft_stop_wanted();
 }
 
 static void s_json(const weft_log_check_t *check, weft_err_t rc, const char *log, double seconds) {
@@ -55,11 +41,14 @@ static weft_err_t s_run(const weft_verb_t *verb, int argc, char **argv) {
     char log[33];
     weft_err_t rc = weft_args_parse(&args, verb, argc, argv, NULL, 0);
     if (rc != WEFT_OK) return rc;
+    if (!weft_stop_take()) return weft_say(verb, WEFT_E_IO, "cannot take signals");
     int64_t now_ms = weft_os_monotonic_ms();
-    weft_check_progress_t progress = {.started_ms = now_ms, .told_ms = now_ms};
+    weft_progress_t progress;
+    weft_progress_begin(&progress, "events", 0);
     rc = weft_log_check(args.words[0], s_progress, &progress, &check);
     double seconds = (double) (weft_os_monotonic_ms() - now_ms) / 1e3;
-    if (progress.told) fprintf(stderr, "\r%60s\r", "");
+    weft_progress_end(&progress);
+    if (rc == WEFT_E_INTERRUPTED) return rc;
     if (rc == WEFT_E_NOT_FOUND)
         return weft_say_usage(verb, "'%s' is no store: %s", args.words[0], check.reason);
     weft_uuid_text(log, check.log.bytes);

@@ -4,8 +4,16 @@
 #include <stdio.h>
 #include <string.h>
 
-/* The options of a verb as it prints them itself. */
-static void s_options(const weft_verb_t *verb) {
+/* "ls|show SERVICE" begins with a choice: its words. */
+static void s_choice(const weft_verb_t *verb) {
+    size_t size = strcspn(verb->words, " ");
+    if (!memchr(verb->words, '|', size)) return;
+    for (size_t i = 0; i < size; i++) putchar(verb->words[i] == '|' ? ' ' : verb->words[i]);
+}
+
+/* What may follow a verb: its choice, and its options as it prints them itself. */
+static void s_follows(const weft_verb_t *verb) {
+    s_choice(verb);
     char help[] = "--help", *argv[] = {NULL, help, NULL};
     weft_args_help_as(WEFT_HELP_WORDS);
     verb->run(verb, 2, argv);
@@ -26,7 +34,7 @@ static void s_bash(const weft_verb_t *const *verbs, size_t count) {
            "    case ${COMP_WORDS[1]} in\n");
     for (size_t i = 0; i < count; i++) {
         printf("    %s) words=\"", verbs[i]->name);
-        s_options(verbs[i]);
+        s_follows(verbs[i]);
         printf("\" ;;\n");
     }
     printf("    help) words=\"");
@@ -70,7 +78,7 @@ static void s_zsh(const weft_verb_t *const *verbs, size_t count) {
            "    case $words[2] in\n");
     for (size_t i = 0; i < count; i++) {
         printf("    %s) options=(", verbs[i]->name);
-        s_options(verbs[i]);
+        s_follows(verbs[i]);
         printf(") ;;\n");
     }
     printf("    esac\n"

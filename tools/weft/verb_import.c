@@ -20,6 +20,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #define LINE_BYTES_MAX (8u * WEFT_EVENT_BYTES_MAX) /* JSON may be longer than the event it means */
 #define TRACE_BYTES 25u
@@ -214,14 +215,26 @@ static weft_err_t s_line(weft_import_t *self, const char *text, size_t size) {
 
 /* ---- the verb */
 
+/* In bytes where there is a file, else in lines. */
+static void s_progress(const weft_import_t *self, weft_progress_t *progress, FILE *file) {
+    long at = progress->total ? ftell(file) : -1;
+    weft_progress_note(progress, at >= 0 ? (uint64_t) at : self->lines);
+}
+
+static void s_begin_progress(weft_progress_t *progress, FILE *file) {
+    struct stat st;
+    bool sized = fstat(fileno(file), &st) == 0 && S_ISREG(st.st_mode) && st.st_size > 0;
+    weft_progress_begin(progress, sized ? "bytes" : "lines", sized ? (uint64_t) st.st_size : 0);
+}
+
 static weft_err_t s_lines(weft_import_t *self, FILE *file, const char *name) {
     char *text = malloc(LINE_BYTES_MAX + 2); /* one byte more than a line may have, and the NUL */
     weft_err_t rc = text ? WEFT_OK : WEFT_E_NOMEM;
     weft_progress_t progress;
-    weft_progress_begin(&progress, "lines", 0);
+    s_begin_progress(&progress, file);
     while (rc == WEFT_OK && fgets(text, LINE_BYTES_MAX + 2, file)) {
         rc = s_line(self, text, strlen(text));
-        weft_progress_note(&progress, self->lines);
+        if (self->lines % 256 == 0) s_progress(self, &progress, file);
         if (weft_stop_wanted()) rc = WEFT_E_INTERRUPTED;
     }
     if (rc == WEFT_OK && weft_stop_wanted()) rc = WEFT_E_INTERRUPTED;

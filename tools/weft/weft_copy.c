@@ -4,6 +4,7 @@
 #include "weft_log_copy.h"
 #include "weft_os.h"
 #include "weft_out.h"
+#include "weft_progress.h"
 #include "weft_record.h"
 #include "weft_stop.h"
 
@@ -14,35 +15,26 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#define PROGRESS_MS 1000
 #define NICE 10
 #define IDLE_IO (3 << 13) /* ioprio_set(2): the class that takes what nobody else wants */
 
 typedef struct {
-    int64_t phase_ms, told_ms; /* since when it does this */
-    uint64_t phase_at;
+    weft_progress_t line;
     const char *doing;
-    bool told;
+    char what[32];
 } weft_copy_progress_t;
 
 static bool s_progress(void *arg, const weft_log_copy_t *so_far) {
     weft_copy_progress_t *self = arg;
-    int64_t now_ms = weft_os_monotonic_ms();
     if (weft_stop_wanted()) return false;
     if (so_far->doing != self->doing) {
+        weft_progress_end(&self->line);
         self->doing = so_far->doing;
-        self->phase_ms = now_ms;
-        self->phase_at = so_far->at;
+        snprintf(self->what, sizeof self->what, "events %s", so_far->doing);
+        weft_progress_begin(&self->line, self->what, 0);
     }
-    if (now_ms - self->told_ms < PROGRESS_MS || !isatty(STDERR_FILENO)) return true;
-    double seconds = (double) (now_ms - self->phase_ms + 1) / 1e3;
-    double rate = (double) (so_far->at - self->phase_at) / seconds;
-    uint64_t left = so_far->wanted > so_far->at ? so_far->wanted - so_far->at : 0;
-    fprintf(stderr, "\r%s %" PRIu64 " of %" PRIu64 ", %.0f events/s, %.0f s left   ", self->doing,
-            so_far->at, so_far->wanted, rate, rate > 0 ? (double) left / rate : 0.0);
-    fflush(stderr);
-    self->told_ms = now_ms;
-    self->told = true;
+    self->line.total = so_far->wanted;
+    weft_progress_note(&self->line, so_far->at);
     return true;
 }
 
@@ -68,12 +60,12 @@ static void s_json(const weft_log_copy_t *copy, const char *from, const char *to
 weft_err_t weft_copy(const weft_args_t *args, const char *from, uint64_t up_to, const char *to) {
     weft_log_copy_t copy;
     int64_t now_ms = weft_os_monotonic_ms();
-    weft_copy_progress_t progress = {.phase_ms = now_ms, .told_ms = now_ms};
+    weft_copy_progress_t progress = {.doing = NULL};
     if (!weft_stop_take()) return weft_say(args->verb, WEFT_E_IO, "cannot take signals");
     s_step_back();
     weft_err_t rc = weft_log_copy(from, up_to, to, s_progress, &progress, &copy);
     double seconds = (double) (weft_os_monotonic_ms() - now_ms) / 1e3;
-    if (progress.told) fprintf(stderr, "\r%70s\r", "");
+    weft_progress_end(&progress.line);
     if (rc == WEFT_E_NOT_FOUND) return weft_say_usage(args->verb, "%s", copy.reason);
     if (rc != WEFT_OK) return weft_say(args->verb, rc, "%s", copy.reason);
     if (args->json)

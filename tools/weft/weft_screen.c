@@ -198,7 +198,9 @@ static void s_services(const weft_top_t *top, weft_screen_view_t *view) {
     s_heading(name_width);
     const json_t **sorted = calloc(count + 1, sizeof *sorted);
     if (!sorted) return;
-    json_array_foreach(services, i, service) sorted[i] = service;
+    json_array_foreach(services, i, service) {
+        sorted[i] = service;
+    }
     qsort(sorted, count, sizeof *sorted, view->by_lag ? s_by_lag : s_by_name);
     if (view->above + room > count) view->above = count > room ? count - room : 0;
     for (i = 0; i < room && view->above + i < count; i++) {

@@ -211,7 +211,9 @@ static bool s_sort(json_t *services) {
     size_t i, count = json_array_size(services);
     json_t **all = calloc(count + 1, sizeof *all), *service;
     if (!all) return false;
-    json_array_foreach(services, i, service) all[i] = json_incref(service);
+    json_array_foreach(services, i, service) {
+        all[i] = json_incref(service);
+    }
     qsort(all, count, sizeof *all, s_by_name);
     json_array_clear(services);
     for (i = 0; i < count; i++) json_array_append_new(services, all[i]);

@@ -68,7 +68,9 @@ static void s_rate(weft_top_t *self, json_t *state, int64_t now_ms) {
                 strcmp(weft_json_text(state, "boot"), weft_json_text(before, "boot")) == 0;
     json_t *services = json_object_get(state, "services"), *service;
     size_t i;
-    json_array_foreach(services, i, service) s_rate_service(service, before, seconds);
+    json_array_foreach(services, i, service) {
+        s_rate_service(service, before, seconds);
+    }
     if (!same) {
         self->rates_count = 0;
         return;
