@@ -82,6 +82,7 @@ static weft_err_t s_open_core(weft_bus_t *self) {
 
 static weft_err_t s_open_indexer(weft_bus_t *self) {
     weft_indexer_config_t config = {.store_path = weft_store_path(self->store),
+                                    .turnstile = weft_store_turnstile(self->store),
                                     .log = *weft_store_log(self->store),
                                     .stats = &self->stats};
     return weft_indexer_new(&self->indexer, &config);
@@ -190,6 +191,10 @@ const weft_bus_stats_t *weft_bus_stats(const weft_bus_t *self) {
 
 const char *weft_bus_database(const weft_bus_t *self) {
     return weft_store_path(self->store);
+}
+
+weft_turnstile_t *weft_bus_turnstile(const weft_bus_t *self) {
+    return weft_store_turnstile(self->store);
 }
 
 uint64_t weft_bus_boot(const weft_bus_t *self) {

@@ -10,6 +10,7 @@
 #include "weft_buf.h"
 #include "weft_bus_stats.h"
 #include "weft_keep.h"
+#include "weft_turnstile.h"
 
 typedef struct weft_bus weft_bus_t;
 
@@ -49,7 +50,8 @@ weft_position_t weft_bus_head(const weft_bus_t *self);
 
 /* What other threads may look at until weft_bus_destroy. */
 const weft_bus_stats_t *weft_bus_stats(const weft_bus_t *self);
-const char *weft_bus_database(const weft_bus_t *self); /* of the store: DIR/log.db */
+const char *weft_bus_database(const weft_bus_t *self);        /* of the store: DIR/log.db */
+weft_turnstile_t *weft_bus_turnstile(const weft_bus_t *self); /* for whoever reads it on */
 uint64_t weft_bus_boot(const weft_bus_t *self);
 /* Append the last report of each service, as weft_reports_encode. */
 void weft_bus_reports(weft_bus_t *self, weft_buf_t *w);

@@ -26,6 +26,7 @@ weft_err_t weft_bus_metrics_new(weft_bus_metrics_t **out, weft_bus_t *bus) {
     self->bus = bus;
     weft_err_t rc = weft_log_reader_new(&self->reader, weft_bus_database(bus));
     if (rc == WEFT_OK) {
+        weft_log_reader_share(self->reader, weft_bus_turnstile(bus));
         *out = self;
         self = NULL;
     }

@@ -30,6 +30,7 @@ struct weft_indexer {
     char log_path[PATH_MAX], path[PATH_MAX];
     weft_uuid_t log;
     weft_bus_stats_t *stats;
+    weft_turnstile_t *turnstile;
     int stop_fd;
     pthread_t thread;
     bool running;
@@ -182,6 +183,7 @@ static int s_turn(weft_indexer_t *self) {
         s_tell(self, rc, "log", weft_err_text(rc));
         return TROUBLE_MS;
     }
+    weft_log_reader_share(self->reader, self->turnstile);
     s_step_t step = s_step(self);
     if (step.log != WEFT_OK) {
         s_tell(self, step.log, "log", weft_log_reader_reason(self->reader));
@@ -216,6 +218,7 @@ weft_err_t weft_indexer_new(weft_indexer_t **out, const weft_indexer_config_t *c
     int dir = slash ? (int) (slash - config->store_path + 1) : 0;
     self->log = config->log;
     self->stats = config->stats;
+    self->turnstile = config->turnstile;
     pthread_mutex_init(&self->mutex, NULL);
     self->stop_fd = eventfd(0, EFD_CLOEXEC);
     bool fits = snprintf(self->log_path, sizeof self->log_path, "%s", config->store_path) <

@@ -8,11 +8,13 @@
 #define WEFT_INDEXER_H
 
 #include "weft_bus_stats.h"
+#include "weft_turnstile.h"
 
 typedef struct weft_indexer weft_indexer_t;
 
 typedef struct {
-    const char *store_path; /* of the log's database; the index lies beside it. Copied */
+    const char *store_path;      /* of the log's database; the index lies beside it. Copied */
+    weft_turnstile_t *turnstile; /* of the store */
     weft_uuid_t log;
     weft_bus_stats_t *stats; /* sets indexed, reads stored */
 } weft_indexer_config_t;

@@ -10,7 +10,8 @@
 struct weft_turnstile {
     pthread_mutex_t mutex;
     pthread_cond_t changed;
-    bool reading, shut;
+    unsigned reading;
+    bool shut;
 };
 
 weft_turnstile_t *weft_turnstile_new(void) {
@@ -33,16 +34,16 @@ void weft_turnstile_destroy(weft_turnstile_t **self_p) {
 
 void weft_turnstile_enter(weft_turnstile_t *self) {
     pthread_mutex_lock(&self->mutex);
-    WEFT_ASSERT(!self->reading);
     while (self->shut) pthread_cond_wait(&self->changed, &self->mutex);
-    self->reading = true;
+    self->reading++;
     pthread_mutex_unlock(&self->mutex);
 }
 
 void weft_turnstile_leave(weft_turnstile_t *self) {
     pthread_mutex_lock(&self->mutex);
-    self->reading = false;
-    pthread_cond_signal(&self->changed);
+    WEFT_ASSERT(self->reading > 0);
+    self->reading--;
+    pthread_cond_broadcast(&self->changed);
     pthread_mutex_unlock(&self->mutex);
 }
 
@@ -58,6 +59,6 @@ bool weft_turnstile_shut(weft_turnstile_t *self, bool wait) {
 void weft_turnstile_open(weft_turnstile_t *self) {
     pthread_mutex_lock(&self->mutex);
     self->shut = false;
-    pthread_cond_signal(&self->changed);
+    pthread_cond_broadcast(&self->changed);
     pthread_mutex_unlock(&self->mutex);
 }

@@ -7,17 +7,20 @@
 #include <stdatomic.h>
 
 #define ROUNDS 2000u
+#define READERS 3u
 
 static struct {
     weft_turnstile_t *turnstile;
-    atomic_bool inside, stop, shut;
+    atomic_uint inside; /* readers */
+    atomic_bool stop, shut;
     atomic_uint_least64_t reads;
 } w;
 
 static void s_set_up(void) {
     w.turnstile = weft_turnstile_new();
     assert_non_null(w.turnstile);
-    w.inside = w.stop = w.shut = false;
+    w.stop = w.shut = false;
+    w.inside = 0;
     w.reads = 0;
 }
 
@@ -25,30 +28,31 @@ static void *s_read_on_and_on(void *arg) {
     (void) arg;
     while (!w.stop) {
         weft_turnstile_enter(w.turnstile);
-        w.inside = true;
+        w.inside++;
         w.reads++;
-        w.inside = false;
+        w.inside--;
         weft_turnstile_leave(w.turnstile);
     }
     return NULL;
 }
 
 static void nobody_reads_while_it_is_shut(void **state) {
-    pthread_t reader;
+    pthread_t readers[READERS];
     (void) state;
     s_set_up();
-    assert_int_equal(pthread_create(&reader, NULL, s_read_on_and_on, NULL), 0);
+    for (unsigned i = 0; i < READERS; i++)
+        assert_int_equal(pthread_create(&readers[i], NULL, s_read_on_and_on, NULL), 0);
     for (unsigned i = 0; i < ROUNDS; i++) {
         if (!weft_turnstile_shut(w.turnstile, i % 2)) continue;
         uint64_t reads = w.reads;
-        for (unsigned j = 0; j < 100; j++) assert_false(w.inside);
+        for (unsigned j = 0; j < 100; j++) assert_int_equal(w.inside, 0);
         assert_int_equal(w.reads, reads);
         weft_turnstile_open(w.turnstile);
     }
     uint64_t reads = w.reads;
     WAIT_UNTIL(w.reads > reads, 10000); /* and they go on */
     w.stop = true;
-    pthread_join(reader, NULL);
+    for (unsigned i = 0; i < READERS; i++) pthread_join(readers[i], NULL);
     weft_turnstile_destroy(&w.turnstile);
 }
 
@@ -59,7 +63,7 @@ static void *s_shut(void *arg) {
 
 static void *s_read_once(void *arg) {
     weft_turnstile_enter(w.turnstile);
-    w.inside = true;
+    w.inside = 1;
     weft_turnstile_leave(w.turnstile);
     return arg;
 }
@@ -76,10 +80,10 @@ static void a_read_in_hand_is_waited_for_or_left_alone(void **state) {
     pthread_join(writer, NULL);
     assert_true(w.shut);
     assert_int_equal(pthread_create(&reader, NULL, s_read_once, NULL), 0);
-    assert_false(w.inside);
+    assert_int_equal(w.inside, 0);
     weft_turnstile_open(w.turnstile);
     pthread_join(reader, NULL);
-    assert_true(w.inside);
+    assert_int_equal(w.inside, 1);
     assert_true(weft_turnstile_shut(w.turnstile, false));
     weft_turnstile_open(w.turnstile);
     weft_turnstile_destroy(&w.turnstile);
