@@ -133,7 +133,7 @@ def test_a_loop_that_stands_still_is_told_by_the_others():
         return
     bus = Bus(store("stuck"), arguments=HTTP)
     address, pid = bus.ready["http"], bus.process.pid
-    for name, thread in (("bus", pid), ("control", thread_of_control(pid))):
+    for name, thread in (("bus", pid), ("control", threads.named(pid, "weft-control"))):
         assert metrics.get(address, "/healthz")[0] == 200
         with threads.stopped(thread):
             status, _, body = wait_until(f"the {name} loop is missed", lambda: (
@@ -144,12 +144,6 @@ def test_a_loop_that_stands_still_is_told_by_the_others():
             wait_until("the age of the loop", lambda: metrics.scrape(address).value(
                 "weft_bus_loop_age_seconds", loop=name) > 10)
         wait_until("it goes round again", lambda: metrics.get(address, "/healthz")[0] == 200)
-
-
-def thread_of_control(pid):
-    found = threads.threads(pid)
-    assert len(found["weft-control"]) == 1, found
-    return found["weft-control"][0]
 
 
 def test_many_who_ask_hold_up_no_commit():

@@ -41,6 +41,8 @@ def test_wrong_use():
                             (good + ["--what"], "--what"), (good + ["word"], "word"),
                             (good + ["--sync", "maybe"], "maybe"), (good + ["--sync"], "--sync"),
                             (good + ["--connections", "0"], "--connections"),
+                            (good + ["--diag-format", "xml"], "text|logfmt|json"),
+                            (good + ["--http"], "--http"),
                             (good + ["--connections", "x"], "--connections"),
                             (good + ["--endpoint"], "--endpoint"),
                             (good + ["--endpoint", "udp://1:2"], "udp"),

@@ -132,8 +132,7 @@ def test_no_beat_comes_while_the_loop_stands_still_and_the_rest_goes_on():
         with threads.stopped(the_bus.child.pid):
             expect_silence(the_bus, age("bus", 4))
         the_bus.wait_heard("WATCHDOG=1")
-        control, = threads.threads(the_bus.child.pid)["weft-control"]
-        with threads.stopped(control):  # it is noticed after ten seconds
+        with threads.stopped(threads.named(the_bus.child.pid, "weft-control")):  # it is noticed after ten seconds
             wait_until("the bus misses it", lambda: metrics.get(the_bus.http, "/healthz")[0] == 503, 30)
             expect_silence(the_bus, age("control", 14))
         the_bus.wait_heard("WATCHDOG=1")

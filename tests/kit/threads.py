@@ -6,6 +6,8 @@ import contextlib
 import ctypes
 import os
 
+from process import wait_until
+
 _SEIZE, _INTERRUPT, _DETACH, _WALL = 0x4206, 0x4207, 17, 0x40000000
 _libc = ctypes.CDLL(None, use_errno=True)
 _libc.ptrace.argtypes = (ctypes.c_long, ctypes.c_long, ctypes.c_void_p, ctypes.c_void_p)
@@ -37,13 +39,15 @@ def may_stop():
         os.waitpid(child, 0)
 
 
-def threads(process):
-    """{name: ids} of a process' threads; the first one's id is the process'."""
-    found = {}
-    for thread in sorted(int(name) for name in os.listdir(f"/proc/{process}/task")):
-        with open(f"/proc/{process}/task/{thread}/comm", encoding="utf-8") as comm:
-            found.setdefault(comm.read().strip(), []).append(thread)
-    return found
+def named(process, name):
+    """The id of a process' thread of that name, once it has given itself the name."""
+    def find():
+        for thread in os.listdir(f"/proc/{process}/task"):
+            with open(f"/proc/{process}/task/{thread}/comm", encoding="utf-8") as comm:
+                if comm.read().strip() == name:
+                    return int(thread)
+        return None
+    return wait_until(f"a thread {name}", find)
 
 
 @contextlib.contextmanager
