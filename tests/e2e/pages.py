@@ -2,7 +2,8 @@
 
 run("NAME.mjs") begins a mesh with blog-web, runs browser/NAME.mjs, and does with the mesh what that asks
 for: a line "@{…}" on its stdout, answered by a line on its stdin. Environment beyond mesh.py's:
-WEFT_CHROMIUM (default: the one of the PATH). Without a browser the test is skipped."""
+WEFT_CHROMIUM (default: the one of the PATH), WEFT_FLOOD (program of flood.c). Without a browser the test
+is skipped."""
 
 import json
 import os
@@ -11,6 +12,7 @@ import subprocess
 import sys
 
 import mesh as kit
+from process import Process
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 CHROMIUM = os.environ.get("WEFT_CHROMIUM") or shutil.which("chromium")
@@ -20,7 +22,7 @@ class Director:
     """Does what a script asks."""
 
     def __init__(self, mesh):
-        self.mesh = mesh
+        self.mesh, self.flood_child = mesh, None
 
     def do(self, ask):
         return getattr(self, "do_" + ask.pop("do"))(**ask)
@@ -42,6 +44,16 @@ class Director:
 
     def do_head(self):
         return json.loads(self.mesh.weft("status", "--json"))["head"]
+
+    def do_flood(self, rate):
+        """Events at a rate, until calm."""
+        self.flood_child = Process("flood", [os.environ["WEFT_FLOOD"], "--rate", str(rate), "--bus",
+                                             self.mesh.endpoint], self.mesh.scratch).start()
+
+    def do_calm(self):
+        if self.flood_child:
+            self.flood_child.stop()
+        self.flood_child = None
 
 
 def converse(director, child):
@@ -71,9 +83,12 @@ def run(script):
         command = ["node", os.path.join(HERE, "browser", script), *arguments]
         environment = {**os.environ, "WEFT_CHROMIUM": CHROMIUM, "HOME": mesh.scratch,
                        "WEFT_WEB_URL": "http://" + mesh.services["web"].http}
-        with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
-                              env=environment) as child:
-            kit.check(converse(director, child), 0, f"exit status of {script}")
+        try:
+            with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
+                                  env=environment) as child:
+                kit.check(converse(director, child), 0, f"exit status of {script}")
+        finally:
+            director.do_calm()
 
     arguments = sys.argv[1:]
     sys.argv[1:] = []

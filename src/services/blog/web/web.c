@@ -1,4 +1,4 @@
-/* blog-web: the page of the blog, and the one origin that its browser talks to.
+/* blog-web: the pages of the blog and of the mesh, and the one origin that their browser talks to.
  *
  * It has no data of its own. What the browser asks below /api goes to the service that owns it: reads
  * to query, writes to posts and comments. It knows them by their addresses alone. */
@@ -7,6 +7,8 @@
 #include <service_health.h>
 #include <service_http.h>
 
+#include "web_causes.h"
+#include "web_mesh.h"
 #include "web_pages.h"
 
 static weft_err_t s_start(blog_app_t *app) {
@@ -19,6 +21,8 @@ static weft_err_t s_start(blog_app_t *app) {
         return WEFT_E_USAGE;
     }
     weft_err_t rc = http_client_new(&web->client, &loop, NULL);
+    if (rc == WEFT_OK) rc = web_mesh_new(&web->mesh, app->service);
+    if (rc == WEFT_OK) rc = web_causes_new(&web->causes, app->service);
     return rc == WEFT_OK ? service_health_watch(app->service) : rc;
 }
 
@@ -31,6 +35,8 @@ static void s_serving(blog_app_t *app) {
 static void s_stop(blog_app_t *app) {
     web_t *web = app->state;
     http_client_destroy(&web->client);
+    web_mesh_destroy(&web->mesh);
+    web_causes_destroy(&web->causes);
 }
 
 int main(int argc, char **argv) {
@@ -43,6 +49,7 @@ int main(int argc, char **argv) {
     };
     static const http_route_t routes[] = {
         {"GET", "/", HTTP_BODY_NONE, web_pages_blog, NULL},
+        {"GET", "/mesh", HTTP_BODY_NONE, web_pages_mesh, NULL},
         {"GET", "/assets/:version/:name", HTTP_BODY_NONE, web_pages_asset, NULL},
         {"GET", "/api/posts", HTTP_BODY_NONE, web_proxy_query, NULL},
         {"POST", "/api/posts", HTTP_BODY_JSON, web_proxy_posts, NULL},
@@ -53,6 +60,8 @@ int main(int argc, char **argv) {
         {"POST", "/api/posts/:id/comments", HTTP_BODY_JSON, web_proxy_comments, NULL},
         {"PUT", "/api/posts/:id/comments/:cid", HTTP_BODY_JSON, web_proxy_comments, NULL},
         {"DELETE", "/api/posts/:id/comments/:cid", HTTP_BODY_NONE, web_proxy_comments, NULL},
+        {"GET", "/api/mesh/stream", HTTP_BODY_NONE, web_mesh_stream, NULL},
+        {"GET", "/api/mesh/causes/:position", HTTP_BODY_NONE, web_causes_show, NULL},
     };
     static const blog_config_t config = {
         .name = "blog-web",

@@ -57,10 +57,12 @@ static void s_serve(http_request_t *request, const web_page_t *page, bool for_ev
     http_answer_header(request, "Vary", "Accept-Encoding");
     http_answer_header(request, "Cache-Control",
                        for_ever ? "public, max-age=31536000, immutable" : "no-cache");
-    http_answer_header(request, "Content-Security-Policy", POLICY);
-    http_answer_header(request, "Referrer-Policy", "no-referrer");
-    http_answer_header(request, "Cross-Origin-Opener-Policy", "same-origin");
     http_answer_header(request, "Cross-Origin-Resource-Policy", "same-origin");
+    if (!for_ever) { /* it is the page that has a policy, and not what it loads */
+        http_answer_header(request, "Content-Security-Policy", POLICY);
+        http_answer_header(request, "Referrer-Policy", "no-referrer");
+        http_answer_header(request, "Cross-Origin-Opener-Policy", "same-origin");
+    }
     if (s_has(http_request_header(request, "If-None-Match"), tag)) {
         http_answer_empty(request, 304);
         return;
@@ -79,6 +81,11 @@ static const web_page_t *s_find(const char *name) {
 void web_pages_blog(http_request_t *request, void *arg) {
     (void) arg;
     s_serve(request, s_find("blog.html"), false);
+}
+
+void web_pages_mesh(http_request_t *request, void *arg) {
+    (void) arg;
+    s_serve(request, s_find("mesh.html"), false);
 }
 
 /* Another version's files are gone: an old page that asks for them is to be loaded anew. */

@@ -23,6 +23,7 @@ extern const char *const web_pages_version;
 
 /* Handlers: a page by its path, and /assets/:version/:name. */
 void web_pages_blog(http_request_t *request, void *arg);
+void web_pages_mesh(http_request_t *request, void *arg);
 void web_pages_asset(http_request_t *request, void *arg);
 
 /* True if a header Accept-Encoding takes gzip. value may be NULL. Pure. */
