@@ -91,6 +91,8 @@ await run({
         const {id} = await ask("POST", "/api/posts", {title: "A root <b>"});
         await ask("POST", `/api/posts/${id}/comments`, {content: "a leaf <i>"});
         const row = page.locator("#events button", {hasText: "comment.moderated"}).filter({hasText: `post/${id}`});
+        /* The last of them is there: the list stands still. */
+        await page.locator("#events button", {hasText: "comment.updated"}).filter({hasText: `post/${id}`}).waitFor();
         await row.click();
         const tree = page.locator("#tree .tree").first();
         await tree.waitFor();
@@ -125,14 +127,14 @@ await run({
 
     async a_flood_costs_the_browser_no_more(browser) {
         const page = await open(browser);
-        const session = await page.context().newCDPSession(page);
-        await session.send("Network.enable");
+        const devtools = await page.context().newCDPSession(page);
+        await devtools.send("Network.enable");
         let bytes = 0;
-        session.on("Network.dataReceived", ({dataLength}) => { bytes += dataLength; });
+        devtools.on("Network.dataReceived", ({dataLength}) => { bytes += dataLength; });
         const heap = async () => {
-            await session.send("HeapProfiler.collectGarbage");
-            const {usedSize} = await session.send("Runtime.getHeapUsage");
-            const {nodes} = await session.send("Memory.getDOMCounters");
+            await devtools.send("HeapProfiler.collectGarbage");
+            const {usedSize} = await devtools.send("Runtime.getHeapUsage");
+            const {nodes} = await devtools.send("Memory.getDOMCounters");
             return {usedSize, nodes};
         };
         const sleep = (ms) => new Promise((resolve) => setTimeout(resolve, ms));

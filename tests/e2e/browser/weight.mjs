@@ -6,14 +6,14 @@ const SCRIPT_MOST = 60 * 1024;
 
 async function load(browser, path, ready) {
     const page = await browser.page(null);
-    const session = await page.context().newCDPSession(page);
-    await session.send("Network.enable");
+    const devtools = await page.context().newCDPSession(page);
+    await devtools.send("Network.enable");
     const requests = new Map(), kept = new Set();
-    session.on("Network.requestServedFromCache", ({requestId}) => kept.add(requestId));
-    session.on("Network.responseReceived", ({requestId, type, response}) => {
+    devtools.on("Network.requestServedFromCache", ({requestId}) => kept.add(requestId));
+    devtools.on("Network.responseReceived", ({requestId, type, response}) => {
         if (!response.fromDiskCache && !kept.has(requestId)) requests.set(requestId, {type, path: new URL(response.url).pathname, size: 0});
     });
-    session.on("Network.loadingFinished", ({requestId, encodedDataLength}) => {
+    devtools.on("Network.loadingFinished", ({requestId, encodedDataLength}) => {
         if (requests.has(requestId)) requests.get(requestId).size = encodedDataLength;
     });
     const visit = async () => {
