@@ -1,6 +1,7 @@
 // The joined view, in memory, built anew at each start from all that the bus remembers.
 // As the course has it an event that comes twice does harm. With UPSERT=1 each is one upsert by id, so
-// events may come twice, and live ones while the history is still being read.
+// events may come twice, and live ones while the history is still being read (their comments then stand before
+// older ones of the same post).
 'use strict';
 const { newApp, history, listen } = require('./twin');
 
