@@ -347,6 +347,15 @@ def test_captures_that_are_cut_or_garbled_break_nothing():
         check("alformed" in out or share < 1, True, "what does not fit is told")
 
 
+def test_a_greeting_of_nonsense_breaks_nothing():
+    path = os.path.join(SCRATCH, "greeting.pcap")
+    writer = pcap.Writer(path)
+    writer.stream(7600).send("client", b"\xff" * 64)  # no zero ends the mechanism
+    writer.stream(7601).send("client", b"\xff" + bytes(range(1, 64)))
+    writer.close()
+    check("greeting" in tshark(path, "-V"), True, "it is called one")
+
+
 def test_a_capture_may_begin_in_the_middle():
     with open(os.path.join(SCRATCH, "kept.json"), encoding="utf-8") as file:
         path, ports = json.load(file)
@@ -357,7 +366,7 @@ def test_a_capture_may_begin_in_the_middle():
     pcap.write(late, head, found[len(found) // 2:])
     as_zmtp = [word for port in ports for word in ("-d", f"tcp.port=={port},zmtp")]
     out = tshark(late, "-Y", "weft", *as_zmtp)
-    check("commit (" in out and "REPORT name=" in out, True, out)
+    check("commit (" in out and "STATE head=" in out, True, out)
 
 
 def main():

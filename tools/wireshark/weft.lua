@@ -481,10 +481,9 @@ local function subscription(tree, pinfo, state, kind, topic_range, whole_range)
   summarize(pinfo, state, "weft", kind .. " " .. quoted(topic))
 end
 
-local function read_greeting(tvb, pinfo, tree, at, state)
-  local item = tree:add(zmtp, tvb(at, 64))
+local function read_greeting(tvb, pinfo, item, at, state)
   local version = tvb(at + 10, 1):uint() .. "." .. tvb(at + 11, 1):uint()
-  local mechanism = tvb(at + 12, 20):stringz()
+  local mechanism = tvb(at + 12, 20):string(ENC_UTF_8):match("^[%w_-]*") -- padded with zeros
   item:append_text(", greeting")
   item:add(zf.version, tvb(at + 10, 2), version)
   item:add(zf.mechanism, tvb(at + 12, 20), mechanism)
@@ -614,7 +613,9 @@ function zmtp.dissector(tvb, pinfo, tree)
     if tvb(at, 1):uint() == 0xff then
       stop = have - at < 64 and 64 - (have - at) or nil -- missing bytes
       if not stop then
-        read_greeting(tvb, pinfo, tree, at, state)
+        local item = tree:add(zmtp, tvb(at, 64))
+        local ok, err = pcall(read_greeting, tvb, pinfo, item, at, state)
+        if not ok then complain(item, pinfo, state, err) end
         at = at + 64
       end
     else
