@@ -26,6 +26,7 @@ FILL = 500_000 if SLOW == 1 else 100_000
 ROUNDS = 3
 BEFORE = 3 * RATE
 LATE_S = 0.05
+ENOUGH_S = 25
 BURST = 500
 WAL_BOUND = 64 << 20
 LOG_BEHIND, FORKED = 16, 17
@@ -158,8 +159,10 @@ def test_a_backup_under_load_is_whole_and_the_bus_goes_on():
         load = Load(peer)
         load.fill(FILL)
         load.start()
-        wal, ratios = store("loaded/log.db-wal"), []
+        wal, ratios, began = store("loaded/log.db-wal"), [], time.monotonic()
         for number in range(ROUNDS):
+            if number and time.monotonic() - began > ENOUGH_S:
+                break  # on a busy machine the log grows nearly as fast as it is copied
             head = peer.status()["head"]
             ratio, told = compared(bus, peer, load, "copy%d" % number, "backup", "--store", store("loaded"))
             ratios.append(ratio)
