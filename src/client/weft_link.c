@@ -7,6 +7,7 @@
 
 #include <errno.h>
 #include <poll.h>
+#include <signal.h>
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/timerfd.h>
@@ -27,6 +28,17 @@ static bool s_watch(weft_link_t *self, int fd) {
     return epoll_ctl(self->epoll_fd, EPOLL_CTL_ADD, fd, &event) == 0;
 }
 
+/* ZeroMQ's threads mask all signals, but only once they run: one that is sent before that would end the
+ * process. So they are born with all of them masked. */
+static void *s_control(weft_link_t *self) {
+    sigset_t all, before;
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &before);
+    void *control = weft_link_socket(self, ZMQ_DEALER, CONTROL_HWM, true);
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    return control;
+}
+
 weft_err_t weft_link_open(weft_link_t *self, const char *endpoint, void *context) {
     const char *reason;
     *self = (weft_link_t){.epoll_fd = -1, .timer_fd = -1};
@@ -43,7 +55,7 @@ weft_err_t weft_link_open(weft_link_t *self, const char *endpoint, void *context
     self->timer_fd = timerfd_create(CLOCK_MONOTONIC, TFD_NONBLOCK | TFD_CLOEXEC);
     bool ok = self->context && self->epoll_fd >= 0 && self->timer_fd >= 0 &&
               s_watch(self, self->timer_fd);
-    if (ok) self->control = weft_link_socket(self, ZMQ_DEALER, CONTROL_HWM, true);
+    if (ok) self->control = s_control(self);
     ok = ok && self->control && zmq_connect(self->control, endpoint) == 0;
     if (ok) return WEFT_OK;
     weft_diag(WEFT_DIAG_ERROR, "link.open", "endpoint=\"%s\" reason=\"%s\"", endpoint,

