@@ -65,8 +65,12 @@ static void s_arm(http_server_t *self, uint64_t wait_ms) {
 /* False: MHD has more to do. */
 static bool s_turn(http_server_t *self) {
     MHD_UNSIGNED_LONG_LONG wait_ms;
+    size_t begun;
     self->resumed = false;
-    MHD_run(self->daemon);
+    do { /* what came in meanwhile shares in what is done once for all */
+        begun = self->begun;
+        MHD_run(self->daemon);
+    } while (self->turn && self->begun != begun);
     if (self->turn && !self->stopping) self->turn(self->turn_arg);
     if (self->resumed) return false;
     if (MHD_get_timeout(self->daemon, &wait_ms) != MHD_YES) return true;
@@ -128,7 +132,10 @@ static void s_on_readable(int fd, short revents, void *arg) {
 static void *s_on_uri(void *arg, const char *uri, struct MHD_Connection *connection) {
     http_server_t *self = arg;
     http_request_t *request = http_request_new(self, connection, uri);
-    if (request) self->under_way++;
+    if (request) {
+        self->under_way++;
+        self->begun++;
+    }
     return request;
 }
 

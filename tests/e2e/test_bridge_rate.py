@@ -27,6 +27,7 @@ def test_storing_costs_less_than_half(mesh_):
         file.write('wrk.method = "POST"\n'
                    'wrk.body = \'{"type":"comment.noted","data":{"id":"a1b2c3d4","content":"text"}}\'\n'
                    'wrk.headers["Content-Type"] = "application/json"\n')
+    mesh_.stop(*mesh.SERVICES)  # the machine's cores are for bridge, bus and wrk
     bridge = mesh_.bridge()
     null = Process("bridge-null", [os.environ["WEFT_BRIDGE_NULL"], "--bus", mesh_.endpoint, "--data",
                                    mesh_.data("null"), "--http", "127.0.0.1:0"], mesh_.scratch)
