@@ -32,7 +32,7 @@ struct http_server {
     http_stream_t *streams; /* list */
     size_t body_bytes_max;
     char body_refusal[64]; /* for what is larger */
-    size_t begun;         /* requests, ever */
+    size_t begun;          /* requests, ever */
     size_t under_way;      /* requests that have begun and not ended */
     bool stopping, one_origin, running, resumed;
 };
