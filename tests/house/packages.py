@@ -250,8 +250,8 @@ def main():
             print(f"missing from packages.txt: {package}, needed by {why}")
             bad += 1
     for package in sorted(listed):
-        if listed[package] == {"bench"} and not installed(package):
-            continue  # the tree is built without
+        if not listed[package] & {"build", "test"} and not installed(package):
+            continue  # the tree is built and tested without
         if listed[package] == {"npm"}:
             continue  # node may have come from elsewhere
         if package not in needs:
