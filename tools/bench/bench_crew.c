@@ -177,6 +177,7 @@ void bench_server_start(bench_server_t *self, const char *dir, char *const argv[
     snprintf(path, sizeof path, "%s/output", self->dir);
     pid_t parent = getpid();
     fflush(NULL);
+    (void) unlink(path); /* else what the server before it said might be read once more */
     pid_t pid = fork();
     if (pid < 0) bench_fail("fork: %s", strerror(errno));
     if (pid == 0) {
