@@ -186,12 +186,18 @@ WEFT_API void weft_pub_destroy(weft_pub_t **self_p);
  * data      exactly one msgpack value; NULL with size 0 means nil. Copied.
  * sequence  out: its place within the origin; untouched on error. May be NULL.
  * Returns   WEFT_OK (queued, not yet durable: see weft_pub_wait), WEFT_E_BAD_TYPE,
- *           WEFT_E_BAD_EVENT (subject, or data is not one msgpack value), WEFT_E_TOO_BIG (encoded
- *           beyond 256 KiB), WEFT_E_FULL (8192 events wait for acknowledgement; nothing queued),
+ *           WEFT_E_BAD_EVENT (subject, a cause beyond 2^63 - 1, or data is not one msgpack value),
+ *           WEFT_E_TOO_BIG (encoded beyond 256 KiB), WEFT_E_FULL (8192 events wait for acknowledgement; nothing queued),
  *           or the code that stopped the publisher.
  * Never blocks. An event may wait for the next weft_pub_step, _wait or _flush to leave. */
 WEFT_API weft_err_t weft_pub_send(weft_pub_t *self, const char *type, const char *subject,
                                   const void *data, size_t data_size, weft_sequence_t *sequence);
+/* What is sent from now on has this cause: the position of an event that is in the log already.
+ * 0: no cause, as at first. */
+WEFT_API void weft_pub_cause(weft_pub_t *self, weft_position_t cause);
+/* What is sent from now on belongs to this trace, each event as a new span.
+ * trace  WEFT_TRACEPARENT_BYTES bytes, copied; NULL: to none, as at first. */
+WEFT_API void weft_pub_trace(weft_pub_t *self, const uint8_t *trace);
 /* Wait until the event with this sequence is on the bus' disk.
  * timeout_ms  -1 waits for ever, 0 only looks.
  * position    out: its place in the log, 0 if one acknowledgement covered several events. May be NULL.

@@ -29,7 +29,7 @@ int64_t weft_os_monotonic_ms(void) {
     return weft_os_monotonic_us() / 1000;
 }
 
-static void s_random(void *to, size_t size) {
+void weft_os_random_fill(void *to, size_t size) {
     ssize_t got;
     do {
         got = getrandom(to, size, 0);
@@ -40,13 +40,13 @@ static void s_random(void *to, size_t size) {
 uint64_t weft_os_random(void) {
     uint64_t value;
     do {
-        s_random(&value, sizeof value);
+        weft_os_random_fill(&value, sizeof value);
     } while (!value);
     return value;
 }
 
 void weft_os_uuid(weft_uuid_t *out) {
-    s_random(out->bytes, sizeof out->bytes);
+    weft_os_random_fill(out->bytes, sizeof out->bytes);
     out->bytes[6] = (uint8_t) ((out->bytes[6] & 0x0f) | 0x40);
     out->bytes[8] = (uint8_t) ((out->bytes[8] & 0x3f) | 0x80);
 }

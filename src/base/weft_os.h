@@ -7,8 +7,9 @@
 int64_t weft_os_now_us(void);       /* Unix time in µs; may jump */
 int64_t weft_os_monotonic_ms(void); /* for timers; never jumps */
 int64_t weft_os_monotonic_us(void);
-uint64_t weft_os_random(void);       /* never 0 */
-void weft_os_uuid(weft_uuid_t *out); /* random, version 4 (RFC 9562) */
+uint64_t weft_os_random(void);                   /* never 0 */
+void weft_os_random_fill(void *to, size_t size); /* at most 256 bytes */
+void weft_os_uuid(weft_uuid_t *out);             /* random, version 4 (RFC 9562) */
 
 /* Make the directory and its parents. WEFT_OK or WEFT_E_IO with errno set. */
 weft_err_t weft_os_mkdir(const char *path);

@@ -7,6 +7,7 @@
 #include "weft_limits.h"
 #include "weft_map.h"
 #include "weft_os.h"
+#include "weft_span.h"
 #include "weft_type.h"
 #include "weft_wire_event.h"
 
@@ -50,6 +51,7 @@ struct weft_applier {
     uint64_t skipped, failures;
     weft_histogram_t commit_us;
     uint64_t parked_now; /* in the transaction at hand */
+    weft_spans_t spans;
 
     weft_batch_t batch; /* borrowed */
     bool busy;
@@ -204,7 +206,7 @@ struct sqlite3 *weft_tx_db(weft_tx_t *tx) {
 
 weft_err_t weft_tx_emit(weft_tx_t *tx, const char *type, const char *subject, const void *data,
                         size_t data_size) {
-    if (tx->traced) weft_trace_next(tx->trace);
+    if (tx->traced) weft_spans_next(&tx->applier->spans, tx->trace);
     return weft_outbox_emit(tx->applier->outbox, type, subject, data, data_size, tx->cause.value,
                             tx->traced ? tx->trace : NULL);
 }

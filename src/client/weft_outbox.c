@@ -207,6 +207,7 @@ weft_err_t weft_outbox_emit(weft_outbox_t *self, const char *type, const char *s
         .source_size = strlen(self->source),
         .subject = subject ? subject : "",
         .subject_size = subject ? strlen(subject) : 0,
+        .cause = cause,
         .data = data_size ? data : &nil,
         .data_size = data_size ? data_size : 1,
     };

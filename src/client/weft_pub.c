@@ -4,6 +4,7 @@
 
 #include "weft_limits.h"
 #include "weft_os.h"
+#include "weft_span.h"
 #include "weft_type.h"
 #include "weft_wire_event.h"
 
@@ -25,6 +26,10 @@ struct weft_pub {
     weft_uuid_t origin;
     char *source;
     uint64_t last; /* sequence given last */
+    weft_position_t cause;
+    bool traced;
+    uint8_t trace[WEFT_TRACEPARENT_BYTES];
+    weft_spans_t spans;
     weft_pub_slot_t slots[WEFT_WINDOW_EVENTS_MAX];
 };
 
@@ -120,6 +125,8 @@ weft_err_t weft_pub_send(weft_pub_t *self, const char *type, const char *subject
         .source_size = strlen(self->source),
         .subject = subject ? subject : "",
         .subject_size = subject ? strlen(subject) : 0,
+        .cause = self->cause.value,
+        .traceparent = self->traced ? self->trace : NULL,
         .data = data_size ? data : &nil,
         .data_size = data_size ? data_size : 1,
     };
@@ -129,6 +136,7 @@ weft_err_t weft_pub_send(weft_pub_t *self, const char *type, const char *subject
         (void) weft_relay_step(self->relay); /* acknowledgements may have come */
         if (s_waiting(self) >= WEFT_WINDOW_EVENTS_MAX) return WEFT_E_FULL;
     }
+    if (self->traced) weft_spans_next(&self->spans, self->trace);
     rc = s_keep(self, type, type_size, &event);
     if (rc != WEFT_OK) return rc;
     self->last++;
@@ -139,6 +147,15 @@ weft_err_t weft_pub_send(weft_pub_t *self, const char *type, const char *subject
     /* The first goes at once, those behind it in groups (F1). A stop shows at the next call. */
     if (s_waiting(self) == 1 || self->last % STEP_EVENTS == 0) (void) weft_relay_step(self->relay);
     return WEFT_OK;
+}
+
+void weft_pub_cause(weft_pub_t *self, weft_position_t cause) {
+    self->cause = cause;
+}
+
+void weft_pub_trace(weft_pub_t *self, const uint8_t *trace) {
+    self->traced = trace != NULL;
+    if (trace) memcpy(self->trace, trace, sizeof self->trace);
 }
 
 weft_err_t weft_pub_wait(weft_pub_t *self, weft_sequence_t sequence, int timeout_ms,

@@ -101,7 +101,7 @@ weft_err_t weft_wire_event_check(const weft_wire_event_t *event) {
     weft_mp_t data = weft_mp_reader(event->data, event->data_size);
     if (!weft_mp_skip(&data) || weft_mp_left(&data)) return WEFT_E_BAD_EVENT;
     if (!event->source_size || !weft_text_ok(event->source, event->source_size) ||
-        !weft_text_ok(event->subject, event->subject_size))
+        !weft_text_ok(event->subject, event->subject_size) || event->cause > INT64_MAX)
         return WEFT_E_BAD_EVENT;
     if (event->source_size > WEFT_SOURCE_BYTES_MAX ||
         event->subject_size > WEFT_SUBJECT_BYTES_MAX ||

@@ -130,7 +130,11 @@ def test_wrong_use_ends_with_2():
             (("pub", "a", "--data", '{"$binary":"A"}'), "base64"),
             (("pub", "a", "--subject", "x" * 1025), "subject"),
             (("pub", "a", "--subject", "a\tb"), "control"),
-            (("pub", "a", "--source", ""), "--source"), (("pub", "a", "--timeout", "-1"), "--timeout"),
+            (("pub", "a", "--source", ""), "--source"),
+            (("pub", "a", "--cause", "0"), "--cause '0'"), (("pub", "a", "--cause", "x"), "--cause 'x'"),
+            (("pub", "a", "--cause", str(2 ** 63)), "no position"),
+            (("pub", "a", "--traceparent", TRACE), "--traceparent"),
+            (("pub", "a", "--traceparent", TRACEPARENT.upper()), "want one like 00-"), (("pub", "a", "--timeout", "-1"), "--timeout"),
             (("pub", "a", "--json=yes"), "takes no value"),
             (("sub", "a.*.b"), "'a.*.b' is no filter"), (("sub", ""), "is no filter"),
             (("sub", "--from", "yesterday"), "--from 'yesterday'"), (("sub", "--from", "last="), "--from"),
@@ -167,6 +171,25 @@ def test_pub_prints_the_position():
     assert [(e["type"], e["subject"], e["source"], e["data"]) for e in events] == [
         ("comment.created", "post/42", "weft", {"a": 1}), ("post.created", "", "me", None),
         ("a", "", "weft", None)]
+
+
+TRACE = "4bf92f3577b34da6a3ce929d0e0e4736"
+TRACEPARENT = f"00-{TRACE}-00f067aa0ba902b7-01"
+
+
+def test_pub_with_a_cause_and_a_trace():
+    bus = start_bus("cause")
+    assert weft(bus, "pub", "post.created")[0] == "1\n"
+    assert weft(bus, "pub", "post.read", "--cause", "1", "--traceparent", TRACEPARENT)[0] == "2\n"
+    weft(bus, "pub", "post.read", "--cause", "2", "--traceparent", TRACEPARENT, "--data", "-", stdin="1\n2\n")
+    events = objects(weft(bus, "explain", "1", "--json")[0])
+    assert [(e["position"], e["cause"], e["trace"]) for e in events] == [
+        (1, None, None), (2, 1, TRACE), (3, 2, TRACE), (4, 2, TRACE)], events
+    assert len({e["span"] for e in events} | {TRACEPARENT[36:52]}) == 5, events
+    assert positions(objects(weft(bus, "trace", TRACEPARENT, "--json")[0])) == [2, 3, 4]
+    refused(bus, "pub", "a", "--cause", "5", status=2, says="--cause 5 is beyond the head of the log, 4")
+    refused(bus, "pub", "a", "--cause", "5", "--data", "-", stdin="1", status=2, says="beyond the head")
+    assert len(past(bus, "--from", "start")) == 4
 
 
 def test_pub_lines_of_input():

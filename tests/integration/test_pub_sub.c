@@ -58,6 +58,49 @@ static void a_published_event_is_acked_with_its_position_and_read(void **state) 
     kit_pub_end(&pub);
 }
 
+static const weft_event_t *s_next(weft_sub_t *sub, weft_batch_t *batch, size_t *at) {
+    if (*at == batch->count) {
+        assert_rc(weft_sub_recv(sub, 10000 * kit_slow(), batch), WEFT_OK);
+        *at = 0;
+    }
+    return &batch->events[(*at)++];
+}
+
+static void an_event_tells_its_cause_and_trace_until_they_are_changed(void **state) {
+    (void) state;
+    uint8_t trace[WEFT_TRACEPARENT_BYTES], last[8] = {0};
+    weft_batch_t batch = {0};
+    size_t at = 0;
+    weft_pub_t *pub = kit_pub(&s_bus);
+    weft_trace_begin(trace);
+    kit_send(pub, "a.b", 0, 1);
+    weft_pub_cause(pub, (weft_position_t){1});
+    weft_pub_trace(pub, trace);
+    kit_send(pub, "a.b", 1, 100); /* more than spans are drawn at once */
+    weft_pub_cause(pub, (weft_position_t){0});
+    weft_pub_trace(pub, NULL);
+    kit_send(pub, "a.b", 101, 1);
+    weft_pub_cause(pub, (weft_position_t){(uint64_t) INT64_MAX + 1});
+    assert_rc(weft_pub_send(pub, "a.b", NULL, NULL, 0, NULL), WEFT_E_BAD_EVENT);
+    kit_flush(pub);
+    weft_sub_t *sub = kit_sub(&s_bus, NULL, WEFT_START_BEGINNING, NULL);
+    for (uint64_t n = 0; n < 102; n++) {
+        const weft_event_t *event = s_next(sub, &batch, &at);
+        bool told = n && n < 101;
+        assert_int_equal(event->position.value, n + 1);
+        assert_int_equal(event->cause.value, told ? 1 : 0);
+        assert_int_equal(event->traceparent != NULL, told);
+        if (!told) continue;
+        assert_memory_equal(event->traceparent, trace, 16);
+        assert_memory_not_equal(event->traceparent + 16, trace + 16, 8);
+        assert_memory_not_equal(event->traceparent + 16, last, 8);
+        assert_int_equal(event->traceparent[24], 1);
+        memcpy(last, event->traceparent + 16, 8);
+    }
+    kit_sub_end(&sub);
+    kit_pub_end(&pub);
+}
+
 static void events_sent_before_any_answer_of_the_bus_are_not_lost(void **state) {
     (void) state;
     kit_reader_t early = {.sub = kit_sub(&s_bus, NULL, WEFT_START_BEGINNING, NULL),
@@ -370,6 +413,7 @@ static const struct {
 #define TEST(name) \
     { #name, name }
     TEST(a_published_event_is_acked_with_its_position_and_read),
+    TEST(an_event_tells_its_cause_and_trace_until_they_are_changed),
     TEST(events_sent_before_any_answer_of_the_bus_are_not_lost),
     TEST(a_reader_that_sleeps_gets_each_event_once_in_order),
     TEST(a_stored_place_is_resumed_to_the_event),

@@ -325,6 +325,19 @@ static weft_err_t s_check(const char *source, size_t source_size, const char *su
     return rc;
 }
 
+static void a_cause_beyond_any_position_is_not_sent(void **state) {
+    (void) state;
+    static const uint8_t five[] = {5};
+    weft_wire_event_t event = {.source = "s",
+                               .source_size = 1,
+                               .cause = INT64_MAX,
+                               .data = five,
+                               .data_size = sizeof five};
+    assert_rc(weft_wire_event_check(&event), WEFT_OK);
+    event.cause++;
+    assert_rc(weft_wire_event_check(&event), WEFT_E_BAD_EVENT);
+}
+
 static void what_is_to_be_sent_is_checked_the_same(void **state) {
     (void) state;
     static char text[2000];
@@ -404,6 +417,7 @@ int main(void) {
         cmocka_unit_test(the_next_event_of_a_run_follows),
         cmocka_unit_test(source_subject_and_event_end_at_their_limits),
         cmocka_unit_test(data_nests_up_to_the_limit),
+        cmocka_unit_test(a_cause_beyond_any_position_is_not_sent),
         cmocka_unit_test(what_is_to_be_sent_is_checked_the_same),
         cmocka_unit_test(the_largest_data_that_may_be_sent_makes_a_legal_event),
         cmocka_unit_test(stamps_are_checked),

@@ -9,6 +9,7 @@
 #include "weft_online.h"
 #include "weft_buf.h"
 #include "weft_limits.h"
+#include "weft_options.h"
 #include "weft_out.h"
 #include "weft_type.h"
 
@@ -24,10 +25,14 @@
 #define ASK_WHY_MS 500
 #define ACK_MS 30000
 #define REACH_MS 3000
+#define TRACE_LIKE "4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01" /* W3C's example */
 
 typedef struct {
     weft_args_t args;
     const char *type, *subject, *data, *source;
+    weft_position_t cause;
+    bool traced;
+    uint8_t trace[WEFT_TRACEPARENT_BYTES];
     int64_t timeout_ms, reach_ms;
     weft_pub_t *pub;
     weft_sequence_t sent; /* the last one */
@@ -109,7 +114,7 @@ static void s_bad_event(weft_err_t rc, char *reason, size_t size) {
         snprintf(reason, size, "subject is not UTF-8 without control characters");
 }
 
-/* Is anybody there? No input is read for nobody. */
+/* Is anybody there? No input is read for nobody. And a cause that is not in the log would mean nothing. */
 static weft_err_t s_reach(const weft_pub_run_t *self) {
     weft_ask_t ask;
     weft_welcome_t welcome;
@@ -117,6 +122,10 @@ static weft_err_t s_reach(const weft_pub_run_t *self) {
     if (rc != WEFT_OK) return rc;
     rc = weft_ask_welcome(&ask, (int) self->reach_ms, &welcome);
     weft_ask_close(&ask);
+    if (rc == WEFT_OK && self->cause.value > welcome.head)
+        return weft_say_usage(self->args.verb, "--cause %llu is beyond the head of the log, %llu",
+                              (unsigned long long) self->cause.value,
+                              (unsigned long long) welcome.head);
     if (rc != WEFT_E_UNREACHABLE) return WEFT_OK; /* what else is wrong shows when it is sent */
     return weft_say(self->args.verb, rc,
                     "bus %s did not answer within %g s; nothing is known to be stored",
@@ -131,19 +140,21 @@ static weft_err_t s_one(weft_pub_run_t *self) {
     size_t size = 0;
     weft_position_t position;
     const weft_verb_t *verb = self->args.verb;
+    weft_err_t rc = WEFT_OK;
     if (self->data) {
-        weft_err_t rc = weft_json_to_msgpack(self->data, strlen(self->data), &data, &size, reason,
-                                             sizeof reason);
+        rc = weft_json_to_msgpack(self->data, strlen(self->data), &data, &size, reason,
+                                  sizeof reason);
         if (rc != WEFT_OK)
             return weft_say_usage(verb, "--data: %s", *reason ? reason : weft_err_text(rc));
     }
-    weft_err_t rc = s_send(self, data, size);
+    if (self->cause.value) rc = s_reach(self); /* before it is there */
+    if (rc == WEFT_OK) rc = s_send(self, data, size);
     free(data);
     if (rc == WEFT_E_TOO_BIG || rc == WEFT_E_BAD_EVENT) {
         s_bad_event(rc, reason, sizeof reason);
         return weft_say_usage(verb, "%s", reason);
     }
-    if (rc == WEFT_OK) rc = s_reach(self);
+    if (rc == WEFT_OK && !self->cause.value) rc = s_reach(self);
     if (rc == WEFT_OK) rc = s_wait(self, self->sent, &position);
     if (rc != WEFT_OK) return rc;
     if (self->args.json)
@@ -244,12 +255,15 @@ static weft_err_t s_many(weft_pub_run_t *self) {
 /* ---- the verb */
 
 static weft_err_t s_parse(weft_pub_run_t *self, const weft_verb_t *verb, int argc, char **argv) {
-    const char *timeout;
+    const char *timeout, *cause, *traceparent;
     const weft_verb_option_t options[] = {
         {"subject", "TEXT", "what it is about, post/42", "", &self->subject, NULL},
         {"data", "JSON", "its data; - reads one JSON value a line, an event each", NULL,
          &self->data, NULL},
         {"source", "NAME", "who says so, for people", "weft", &self->source, NULL},
+        {"cause", "POSITION", "the event that it follows from", NULL, &cause, NULL},
+        {"traceparent", "TEXT", "header of the request that it belongs to, 00-…-…-01", NULL,
+         &traceparent, NULL},
         {"timeout", "SECONDS", "how long to wait for the bus (3) and each acknowledgement (30)",
          NULL, &timeout, NULL},
     };
@@ -260,6 +274,12 @@ static weft_err_t s_parse(weft_pub_run_t *self, const weft_verb_t *verb, int arg
     if (weft_type_check(self->type, strlen(self->type)) != WEFT_OK)
         return weft_say_usage(verb, "'%s' is no event type; want one like comment.created",
                               self->type);
+    if (cause && !weft_options_number(cause, 1, INT64_MAX, &self->cause.value))
+        return weft_say_usage(verb, "--cause '%s' is no position", cause);
+    self->traced = traceparent != NULL;
+    if (traceparent && !weft_trace_parse(traceparent, self->trace))
+        return weft_say_usage(verb, "--traceparent '%s' is none; want one like 00-" TRACE_LIKE,
+                              traceparent);
     self->timeout_ms = ACK_MS;
     self->reach_ms = REACH_MS;
     if (!timeout) return WEFT_OK;
@@ -285,10 +305,11 @@ static weft_err_t s_run(const weft_verb_t *verb, int argc, char **argv) {
                             WEFT_SOURCE_BYTES_MAX);
     else if (rc != WEFT_OK)
         rc = weft_say(verb, rc, "cannot connect to bus '%s'", config.bus);
-    else if (self.data && strcmp(self.data, "-") == 0)
-        rc = s_many(&self);
-    else
-        rc = s_one(&self);
+    if (rc == WEFT_OK) {
+        weft_pub_cause(self.pub, self.cause);
+        weft_pub_trace(self.pub, self.traced ? self.trace : NULL);
+        rc = self.data && strcmp(self.data, "-") == 0 ? s_many(&self) : s_one(&self);
+    }
     weft_pub_destroy(&self.pub);
     weft_buf_free(&self.input);
     return rc;
