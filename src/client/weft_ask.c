@@ -195,6 +195,7 @@ weft_err_t weft_ask_trim(weft_ask_t *self, int timeout_ms, const weft_trim_t *tr
 
 static void s_put_fetch(weft_buf_t *w, void *body, uint64_t id) {
     weft_fetch_t *fetch = body;
+    if (fetch->id) fetch->max_bytes = weft_page_bytes_less(fetch->max_bytes); /* a repeat */
     fetch->id = id;
     weft_fetch_encode(w, fetch);
 }

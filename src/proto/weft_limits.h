@@ -22,6 +22,7 @@
 #define WEFT_MALFORMED_MAX 64u /* malformed events in one message; what follows them is not read */
 
 #define WEFT_PAGE_BYTES_MAX (768u << 10)
+#define WEFT_PAGE_BYTES_MIN (16u << 10) /* C3: no reader asks for less */
 #define WEFT_PAGE_EVENTS_MAX 65536u
 #define WEFT_PAGE_ROWS_MAX 65536u            /* C2: rows that one page may look at */
 #define WEFT_PAGE_LOOK_BYTES_MAX (16u << 20) /* C2: bytes of events in them */
@@ -60,6 +61,11 @@
 /* The wait after the next try that fails. */
 static inline int64_t weft_unsent_longer(int64_t wait_ms) {
     return 2 * wait_ms < WEFT_UNSENT_MS_MAX ? 2 * wait_ms : WEFT_UNSENT_MS_MAX;
+}
+
+/* C3: what to ask for after a page of so many bytes did not come: a bad line may never let one through. */
+static inline uint64_t weft_page_bytes_less(uint64_t bytes) {
+    return bytes / 4 > WEFT_PAGE_BYTES_MIN ? bytes / 4 : WEFT_PAGE_BYTES_MIN;
 }
 
 _Static_assert(WEFT_BATCH_BYTES_MAX >= WEFT_EVENT_BYTES_MAX, "any legal event fits an empty batch");

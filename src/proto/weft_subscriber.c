@@ -37,6 +37,7 @@ struct weft_subscriber {
     const weft_page_t *ahead; /* page in hand whose follower is asked for already */
     int64_t request_at;       /* next request is due */
     int64_t request_wait_ms;
+    uint64_t page_bytes; /* asked for: fewer after a page that did not come (C3) */
     int64_t unsent_ms; /* pause after a request that found no connection: grows */
     unsigned bad_pages;
     int64_t heard_ms; /* last record or WELCOME */
@@ -84,6 +85,7 @@ weft_subscriber_t *weft_subscriber_new(const char *const *filters, size_t filter
     if (!self) return NULL;
     self->start = start;
     self->request_wait_ms = WEFT_REQUEST_MS;
+    self->page_bytes = WEFT_PAGE_BYTES_MAX;
     self->unsent_ms = WEFT_UNSENT_MS_MIN;
     self->types = weft_map_new();
     self->filters = calloc(filters_count, sizeof *self->filters);
@@ -208,10 +210,12 @@ void weft_subscriber_next(weft_subscriber_t *self, int64_t now_ms, uint64_t rand
         s_place(self, &action->hello.position);
     } else if (self->state == WEFT_SUBSCRIBER_CATCHUP && now_ms >= self->request_at &&
                s_room(self)) {
+        if (self->request_id && !self->ahead)
+            self->page_bytes = weft_page_bytes_less(self->page_bytes);
         action->kind = WEFT_SUBSCRIBER_FETCH;
         action->fetch = (weft_fetch_t){.id = random,
                                        .max_events = WEFT_BATCH_READY_EVENTS_MAX,
-                                       .max_bytes = WEFT_PAGE_BYTES_MAX};
+                                       .max_bytes = self->page_bytes};
         s_place(self, &action->fetch.position);
     }
 }
@@ -414,6 +418,8 @@ void weft_subscriber_page(weft_subscriber_t *self, int64_t now_ms, const weft_pa
         return;
     }
     self->bad_pages = 0;
+    self->page_bytes =
+        self->page_bytes * 2 < WEFT_PAGE_BYTES_MAX ? self->page_bytes * 2 : WEFT_PAGE_BYTES_MAX;
     bool stuck = page->next == self->position && page->next < page->head;
     self->position = page->next;
     self->chain = page->chain;

@@ -148,7 +148,13 @@ def test_relay_that_misbehaves(scratch):
             cuts = relay.cuts
             under(f"cut in mid-frame after 1..{most} bytes", cut_bytes=most)
             check(relay.cuts > cuts, True, "connections were cut")
-        relay.cut_bytes = 300_000  # and while all is to come right under it
+        # And all is to come right under it, for one that is far behind as well: a page of all that it misses
+        # never comes through.
+        world.kill("audit")
+        head = world.head()
+        wait_until("audit misses more than passes between two cuts", lambda: world.head() > head + 4000, 120)
+        relay.cut_bytes = 300_000
+        world["audit"].start()
         head = world.head()
         wait_until("progress between cuts", lambda: world.head() > head + 300, 60)
         world.converge(90)

@@ -378,6 +378,32 @@ static void C3_a_fetch_is_repeated_with_growing_patience_and_then_hello(void **s
     s_wants(WEFT_SUBSCRIBER_HELLO);
 }
 
+static void C3_after_a_page_that_did_not_come_it_asks_for_less_until_pages_come_again(void **state) {
+    (void) state;
+    s_store("a.b", 12);
+    s_new(s_all);
+    s_welcome(s_hello().id);
+    weft_fetch_t fetch = s_fetch();
+    assert_int_equal(fetch.max_bytes, WEFT_PAGE_BYTES_MAX);
+    for (uint64_t wanted = WEFT_PAGE_BYTES_MAX / 4; wanted > WEFT_PAGE_BYTES_MIN; wanted /= 4) {
+        w.now = weft_subscriber_deadline(w.s);
+        fetch = s_fetch();
+        assert_int_equal(fetch.max_bytes, wanted);
+    }
+    w.now = weft_subscriber_deadline(w.s);
+    fetch = s_fetch();
+    assert_int_equal(fetch.max_bytes, WEFT_PAGE_BYTES_MIN);
+    for (uint64_t got = WEFT_PAGE_BYTES_MIN; got < WEFT_PAGE_BYTES_MAX; got *= 2) {
+        s_page(&fetch, 1);
+        fetch = s_fetch();
+        assert_int_equal(fetch.max_bytes,
+                         2 * got < WEFT_PAGE_BYTES_MAX ? 2 * got : WEFT_PAGE_BYTES_MAX);
+    }
+    s_refuse(fetch.id, WEFT_E_AGAIN); /* an answer, too: the line is well */
+    w.now = weft_subscriber_deadline(w.s);
+    assert_int_equal(s_fetch().max_bytes, WEFT_PAGE_BYTES_MAX);
+}
+
 static void C3_a_page_that_does_not_start_where_the_reader_stands_is_dropped(void **state) {
     (void) state;
     weft_page_t page;
@@ -1159,6 +1185,7 @@ int main(void) {
         TEST(a_request_that_could_not_be_sent_is_tried_again_soon),
         TEST(the_pause_while_there_is_no_connection_doubles_up_to_a_cap),
         TEST(C3_a_fetch_is_repeated_with_growing_patience_and_then_hello),
+        TEST(C3_after_a_page_that_did_not_come_it_asks_for_less_until_pages_come_again),
         TEST(C3_a_page_that_does_not_start_where_the_reader_stands_is_dropped),
         TEST(a_stray_page_while_live_is_dropped),
         TEST(C3_an_error_after_its_request_was_answered_is_dropped),
