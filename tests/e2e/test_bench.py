@@ -78,6 +78,25 @@ def test_a_service_applies_each_event_once():
     check_ratio(figures, "service_emit_vs_plain")
 
 
+def test_the_index_of_causes_catches_up():
+    """Each event has a cause and a trace, so that it has something to do."""
+    figures, _, _ = run("index")
+    assert figures["index_behind_events"] >= 0 and figures["index_caught_up_s"] > 0, figures
+
+
+def test_a_log_grows_and_is_started_again():
+    figures, _, err = run("growth")
+    # a row each in two tables, numbers and half a trace-id
+    assert 10 < figures["growth_index_bytes"] < 100, figures
+    assert figures["growth_bytes_100"] > 235 and figures["start_s"] > 0, figures
+    assert "start 5 of 5" in err, err
+
+
+def test_a_rare_type_is_read_from_a_long_log():
+    figures, _, _ = run("sparse")
+    check_ratio(figures, "sparse_vs_full")
+
+
 def test_docs_get_the_table_between_their_markers():
     path = store("page.md")
     with open(path, "w", encoding="utf-8") as file:

@@ -103,6 +103,7 @@ void bench_drive(const bench_drive_t *what, bench_driven_t *out) {
     for (unsigned i = 0; i < what->subscribers; i++) bench_crew_join(&crew, readers[i]);
     out->server_ns = (bench_cpu_ns(&server) - cpu_ns) / (double) out->events;
     s_sum_up(what, readers, what->subscribers, publishers, publishers_count, out);
+    if (what->index) out->index_s = bench_weft_index(&server, &out->index_behind);
     if (what->system->batch) out->batch = what->system->batch(&server);
     if (watch) {
         out->memory_bytes = watch->values[0];

@@ -9,6 +9,7 @@ typedef struct {
     unsigned publishers, subscribers; /* 0: 1 publisher, no subscriber */
     bench_load_t load;                /* without its server */
     bool watch;                       /* look at the server's memory meanwhile */
+    bool index;                       /* of weft: wait for the index of causes afterwards */
 } bench_drive_t;
 
 typedef struct {
@@ -19,6 +20,8 @@ typedef struct {
     double batch;         /* events a commit; 0 if the system does not tell */
     double memory_bytes;  /* most anonymous memory of the server; with watch */
     double wal_bytes;     /* largest WAL; with watch */
+    double index_behind;  /* events that the index did not cover at the end; with index */
+    double index_s;       /* until it did; with index */
     bench_hist_t latency; /* ns from the time an event was due until its handler; with each_ns */
 } bench_driven_t;
 

@@ -24,6 +24,10 @@ void bench_log_fill(bench_log_t *self, uint64_t events, bool rare) {
     bench_crew_join(&crew, publisher);
     self->events += publisher->count;
     bench_crew_end(&crew);
+    if (!self->system->settle) return;
+    bench_progress("%s: its work behind %llu events", self->system->name,
+                   (unsigned long long) self->events);
+    self->system->settle(&self->server);
 }
 
 void bench_log_stop(bench_log_t *self) {

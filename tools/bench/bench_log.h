@@ -13,7 +13,8 @@ typedef struct {
 /* On a fresh directory. */
 void bench_log_open(bench_log_t *self, const bench_system_t *system);
 /* Publish until the log has so many events, of which one in BENCH_RARE_EACH is rare if asked for.
- * Publishers' own first events are counted. */
+ * Publishers' own first events are counted.
+ * Returns once the server is at rest. */
 void bench_log_fill(bench_log_t *self, uint64_t events, bool rare);
 /* Ends the server; the directory stays. */
 void bench_log_stop(bench_log_t *self);

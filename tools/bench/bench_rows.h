@@ -9,6 +9,7 @@ typedef struct {
 } bench_row_fn_t;
 
 void bench_row_ack(void);
+void bench_row_index(void);
 void bench_row_sync(void);
 void bench_row_live(void);
 void bench_row_fanout(void);

@@ -1,8 +1,8 @@
 /* bench_service: see bench_service.h. */
 #include "bench_service.h"
 
+#include "bench_pub.h"
 #include "bench_run.h"
-#include "bench_system.h"
 
 #include <fcntl.h>
 #include <poll.h>
@@ -12,7 +12,6 @@
 #include <string.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
-#include <weft.h>
 
 #define EMITTED "bench.emitted"
 #define LOOK_MS 5 /* how often a service looks whether its outbox is empty */
@@ -26,8 +25,9 @@
     " INTEGER NOT NULL, subject TEXT NOT NULL, cause INTEGER NOT NULL, traceparent BLOB, data" \
     " BLOB NOT NULL)"
 #define INSERT_ITEM "INSERT INTO items VALUES (?, ?, ?)"
-#define INSERT_OUTBOX \
-    "INSERT INTO outbox(type, time_us, subject, cause, data) VALUES (?, ?, ?, ?, ?)"
+#define INSERT_OUTBOX                                                      \
+    "INSERT INTO outbox(type, time_us, subject, cause, traceparent, data)" \
+    " VALUES (?, ?, ?, ?, ?, ?)"
 
 static const char *const s_schema[] = {ITEMS};
 
@@ -37,6 +37,7 @@ typedef struct {
     weft_service_t *service;
     sqlite3_stmt *insert;
     bench_data_t data;
+    uint8_t trace[WEFT_TRACEPARENT_BYTES]; /* of requests */
     uint64_t done;
     int turn_fd; /* always readable */
 } bench_service_t;
@@ -62,7 +63,7 @@ static void s_put_item(sqlite3_stmt *st, int64_t position, const char *subject, 
 /* ---- the service */
 
 static void s_open(bench_service_t *self, const bench_work_t *work, bench_slot_t *slot) {
-    static char name[] = "bench", bus_is[] = "--bus", data_is[] = "--data", bus[64], dir[600];
+    static char name[] = BENCH_SOURCE, bus_is[] = "--bus", data_is[] = "--data", bus[64], dir[600];
     char *argv[] = {name, bus_is, bus, data_is, dir, NULL};
     int null = open("/dev/null", O_WRONLY | O_CLOEXEC);
     if (null >= 0) dup2(null, STDOUT_FILENO); /* its ready line is not for the table */
@@ -70,7 +71,7 @@ static void s_open(bench_service_t *self, const bench_work_t *work, bench_slot_t
     snprintf(dir, sizeof dir, "%s", work->dir);
     *self = (bench_service_t){
         .work = work, .slot = slot, .data = bench_data(BENCH_DATA_BYTES), .turn_fd = -1};
-    s_check(weft_service_new(&self->service, "bench", 5, argv), "new");
+    s_check(weft_service_new(&self->service, BENCH_SOURCE, 5, argv), "new");
     s_check(weft_service_schema(self->service, s_schema, 1), "schema");
     sqlite3 *db = weft_service_db(self->service);
     s_check_sql(db, sqlite3_prepare_v2(db, INSERT_ITEM, -1, &self->insert, NULL), "prepare");
@@ -136,6 +137,9 @@ static weft_err_t s_request(weft_tx_t *tx, void *arg) {
     s_put_item(self->insert, (int64_t) self->done + 1, bench_subject(), self->data.bytes,
                self->data.size);
     if (!self->work->emit) return WEFT_OK;
+    (void) bench_trace_at(self->done, self->trace);
+    weft_tx_trace(tx, self->trace);
+    weft_tx_cause(tx, (weft_position_t){self->done}); /* the one before */
     return weft_tx_emit(tx, EMITTED, bench_subject(), self->data.bytes, self->data.size);
 }
 
@@ -191,11 +195,13 @@ static void s_open_plain(bench_plain_t *self, const char *dir) {
 }
 
 static void s_put_outbox(bench_plain_t *self, int64_t cause, const bench_data_t *data) {
+    static const uint8_t trace[WEFT_TRACEPARENT_BYTES] = {1};
     sqlite3_bind_text(self->outbox, 1, EMITTED, -1, SQLITE_STATIC);
     sqlite3_bind_int64(self->outbox, 2, bench_now_ns() / 1000);
     sqlite3_bind_text(self->outbox, 3, bench_subject(), -1, SQLITE_STATIC);
     sqlite3_bind_int64(self->outbox, 4, cause);
-    sqlite3_bind_blob64(self->outbox, 5, data->bytes, data->size, SQLITE_STATIC);
+    sqlite3_bind_blob(self->outbox, 5, trace, sizeof trace, SQLITE_STATIC);
+    sqlite3_bind_blob64(self->outbox, 6, data->bytes, data->size, SQLITE_STATIC);
     s_step(self->outbox);
 }
 

@@ -23,7 +23,7 @@ bench_data_t bench_data(size_t size) {
 }
 
 const char *bench_subject(void) {
-    return "bench/customer/0123456789/order/0123456789/line/0123456789012";
+    return "order/0123456789/line/012345678";
 }
 
 size_t bench_event_size(const bench_load_t *load) {

@@ -11,7 +11,8 @@
 #define BENCH_RARE_TYPE "bench.rare" /* one event in BENCH_RARE_EACH, if the load says so */
 #define BENCH_RARE_EACH 1000
 #define BENCH_DATA_BYTES 128
-#define BENCH_EVENT_BYTES 235 /* with 128 bytes of data in a full envelope; peers send as many */
+#define BENCH_EVENT_BYTES \
+    235 /* with 128 bytes of data in a full envelope (bench_pub.h); peers send as many */
 
 /* What a role shall do. Fields of no interest are 0. */
 typedef struct {
@@ -35,7 +36,9 @@ typedef struct {
     bool late_readers;   /* readers become ready by what publishers send */
     double (*batch)(const bench_server_t *server); /* events a commit so far; NULL: not known */
     void (*start)(bench_server_t *server, const char *dir);
-    bench_role_fn publish;   /* sends as fast as it can, ends when all is acknowledged */
+    void (*settle)(
+        const bench_server_t *server); /* wait for what it does behind acknowledgements */
+    bench_role_fn publish;             /* sends as fast as it can, ends when all is acknowledged */
     bench_role_fn lone;      /* sends one event after the other, waits for each; times in hist */
     bench_role_fn subscribe; /* ready once it hears live events */
     bench_role_fn replay;    /* reads from the beginning; begin and end around that */
@@ -44,6 +47,10 @@ typedef struct {
 extern const bench_system_t bench_weft, bench_ceiling;
 extern const bench_system_t bench_proxy; /* raw zmq_proxy: nothing is stored or acknowledged */
 extern const bench_system_t bench_jetstream, bench_redis; /* start is NULL if built without */
+
+/* Wait until the index of causes of a weft-bus covers the log; returns the seconds that took.
+ * behind  out: events that it did not cover at first. May be NULL. */
+double bench_weft_index(const bench_server_t *server, double *behind);
 
 /* Installed and built in? */
 bool bench_system_there(const bench_system_t *self);

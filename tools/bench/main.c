@@ -11,6 +11,7 @@
 
 static const bench_row_fn_t s_rows[] = {
     {"ack", "acknowledged events a second: JetStream, Redis, ceiling", bench_row_ack},
+    {"index", "the index of causes after such a load: behind, and catching up", bench_row_index},
     {"sync", "lone synchronous publish: bare commit", bench_row_sync},
     {"live", "publisher to handler at 10 and 90 % of capacity: bare commits", bench_row_live},
     {"fanout", "16 subscribers: zmq_proxy", bench_row_fanout},

@@ -20,16 +20,17 @@ static struct {
     unsigned count;
     uint64_t events[STAGES];
     double cpu_ns[STAGES], bytes[STAGES];
+    double index_bytes;             /* for an event, last stage */
     double memory_bytes, wal_bytes; /* the most under load */
 } s_stages;
 
-/* Size of the log with what is still in its WAL. */
-static double s_log_bytes(const bench_log_t *log) {
+/* Size of a database of the store with what is still in its WAL. */
+static double s_bytes(const bench_log_t *log, const char *name) {
     static const char *const pragmas[] = {"PRAGMA page_count", "PRAGMA page_size"};
     char path[600];
     sqlite3 *db = NULL;
     double bytes = 1;
-    snprintf(path, sizeof path, "%s/store/log.db", log->server.dir);
+    snprintf(path, sizeof path, "%s/store/%s", log->server.dir, name);
     if (sqlite3_open_v2(path, &db, SQLITE_OPEN_READONLY, NULL) != SQLITE_OK)
         bench_fail("cannot open %s", path);
     for (size_t i = 0; i < 2; i++) {
@@ -49,7 +50,7 @@ static void s_note_peak(const bench_slot_t *watch) {
     if (watch->values[1] > s_stages.wal_bytes) s_stages.wal_bytes = watch->values[1];
 }
 
-/* Publish some more; the cost of the bus for each of them. */
+/* Publish some more; the cost of the bus for each of them, until its index of causes has them, too. */
 static double s_segment(bench_log_t *log) {
     bench_crew_t crew;
     bench_load_t load = {.server = &log->server,
@@ -61,6 +62,7 @@ static double s_segment(bench_log_t *log) {
     double before = bench_cpu_ns(&log->server);
     bench_crew_go(&crew);
     bench_crew_join(&crew, publisher);
+    bench_weft_index(&log->server, NULL);
     double cost = (bench_cpu_ns(&log->server) - before) / (double) load.count;
     log->events += publisher->count;
     s_note_peak(watch);
@@ -72,7 +74,8 @@ static void s_look(bench_log_t *log) {
     bench_series_t costs = {0};
     unsigned at = s_stages.count++;
     s_stages.events[at] = log->events;
-    s_stages.bytes[at] = s_log_bytes(log) / (double) log->events;
+    s_stages.bytes[at] = s_bytes(log, "log.db") / (double) log->events;
+    s_stages.index_bytes = s_bytes(log, "causes.db") / (double) log->events;
     for (int i = 0; i < SEGMENTS; i++) {
         bench_progress("growth: %llu events, segment %d of %d",
                        (unsigned long long) s_stages.events[at], i + 1, SEGMENTS);
@@ -151,6 +154,9 @@ void bench_row_growth(void) {
         bench_report_value(names[i][1], "bytes of the log for an event", BENCH_QUOTED, 0,
                            s_stages.bytes[i], "B");
     }
+    bench_report_value("growth_index_bytes",
+                       "bytes of the index of causes for an event, longest log", BENCH_QUOTED, 0,
+                       s_stages.index_bytes, "B");
     bench_report_value("memory_rest_mib", "anonymous memory of the bus at rest after the load",
                        BENCH_AT_MOST, 64, bench_memory_bytes(&log->server) / (1 << 20), "MiB");
     s_read_all(log);

@@ -1,5 +1,6 @@
 /* row_sync: one publish after the other, each waits for its acknowledgement, interleaved with bare
  * commits of the same row. */
+#include "bench_pub.h"
 #include "bench_report.h"
 #include "bench_rows.h"
 #include "bench_run.h"
@@ -12,7 +13,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
-#include <weft.h>
 
 #define BLOCK 16 /* operations of one kind before the other has its turn */
 
@@ -23,13 +23,10 @@ typedef struct {
     uint64_t warm, count;
 } bench_sync_t;
 
-static void s_publish(weft_pub_t *pub, const bench_data_t *data, bench_hist_t *hist) {
-    weft_sequence_t sequence;
+static void s_publish(bench_pub_t *pub, const bench_data_t *data, bench_hist_t *hist) {
     int64_t begin = bench_now_ns();
-    weft_err_t rc = weft_pub_send(pub, BENCH_TYPE, bench_subject(), data->bytes, data->size,
-                                  &sequence);
-    if (rc == WEFT_OK) rc = weft_pub_wait(pub, sequence, 60000, NULL);
-    if (rc != WEFT_OK) bench_fail("weft: lone publish: %s", weft_err_text(rc));
+    bench_pub_send(pub, BENCH_TYPE, data, NULL);
+    (void) bench_pub_flush(pub);
     if (hist) bench_hist_add(hist, bench_now_ns() - begin);
 }
 
@@ -55,15 +52,13 @@ static void s_role(bench_board_t *board, bench_slot_t *self, const void *arg) {
     const bench_sync_t *sync = arg;
     char event[BENCH_EVENT_BYTES], path[600];
     bench_data_t data = bench_data(BENCH_DATA_BYTES);
-    weft_pub_config_t config;
-    weft_pub_t *pub = NULL;
+    bench_pub_t pub;
     memset(event, 'e', sizeof event);
     snprintf(path, sizeof path, "%s/bare.sync", sync->server->dir);
     bench_table_t *table = bench_table_new(sync->server->dir);
     int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0666);
-    weft_pub_config_init(&config);
-    config.bus = sync->server->bus;
-    if (fd < 0 || weft_pub_new(&pub, &config) != WEFT_OK) bench_fail("cannot set up");
+    if (fd < 0) bench_fail("cannot open %s: %s", path, strerror(errno));
+    bench_pub_open(&pub, sync->server->bus, &data);
     bench_role_ready(board, self);
     for (uint64_t i = 0; i < sync->warm + sync->count; i += BLOCK) {
         bool timed = i >= sync->warm;
@@ -71,13 +66,13 @@ static void s_role(bench_board_t *board, bench_slot_t *self, const void *arg) {
             uint64_t kind = i / BLOCK % 2 ? 2 - j : j;
             bench_hist_t *hist = timed ? &board->slots[kind].hist : NULL;
             for (uint64_t k = 0; k < BLOCK; k++) {
-                if (kind == 0) s_publish(pub, &data, hist);
+                if (kind == 0) s_publish(&pub, &data, hist);
                 if (kind == 1) s_commit(table, event, hist);
                 if (kind == 2) s_sync(fd, event, i + k, hist);
             }
         }
     }
-    weft_pub_destroy(&pub);
+    bench_pub_close(&pub);
     bench_table_destroy(&table);
     close(fd);
 }
