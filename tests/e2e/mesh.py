@@ -81,6 +81,7 @@ class Client:
 class Mesh:
     def __init__(self, scratch):
         self.scratch = scratch
+        self.show_access = False  # a failure shows the requests to the services, too
         self.bin = os.environ["WEFT_BIN_DIR"]
         self.endpoint = "ipc://" + os.path.join(scratch, "bus")
         self.bus = Process("bus", [self.program("weft-bus"), "--endpoint", self.endpoint,
@@ -200,7 +201,7 @@ class Mesh:
     def show(self):
         for process in self.processes():
             state = "runs" if process.alive() else "is down"
-            print(f"  {process.name} {state}; last lines:\n{process.tail()}", file=sys.stderr)
+            print(f"  {process.name} {state}; last lines:\n{process.tail(access=self.show_access)}", file=sys.stderr)
 
 
 def main(names):

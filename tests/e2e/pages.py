@@ -79,6 +79,7 @@ def run(script):
 
     def test_pages(mesh):
         mesh.start_web()
+        mesh.show_access = True
         director = Director(mesh)
         command = ["node", os.path.join(HERE, "browser", script), *arguments]
         environment = {**os.environ, "WEFT_CHROMIUM": CHROMIUM, "HOME": mesh.scratch,

@@ -105,9 +105,10 @@ class Process:
         with open(self.err_path, encoding="utf-8", errors="replace") as err:
             return err.read()
 
-    def tail(self, count=40):
+    def tail(self, count=40, access=False):
+        """The last lines of its diagnostics; access: with those of each request."""
         if not os.path.exists(self.err_path):
             return ""
         lines = self.log().splitlines()
-        plain = [line for line in lines if "http.access" not in line]
+        plain = [line for line in lines if access or "http.access" not in line]
         return "\n".join(["    " + line for line in plain[-count:]])

@@ -5,12 +5,16 @@
 import {readFileSync} from "node:fs";
 import {createRequire} from "node:module";
 import {createInterface} from "node:readline";
+import {witness} from "./witness.mjs";
 
 const require = createRequire(new URL("../../npm/package.json", import.meta.url));
 const {chromium} = require("playwright-core");
 const axe = readFileSync(require.resolve("axe-core/axe.min.js"), "utf8");
 
 const slow = Number(process.env.WEFT_TEST_SLOW || 1);
+/* How many times longer than meant a thing may take where other work goes on beside; 1 is strict. */
+export const loose = Number(process.env.WEFT_TEST_WITHIN || 5) * slow;
+const WAIT_MS = 20000;
 export const url = process.env.WEFT_WEB_URL;
 
 const answers = createInterface({input: process.stdin})[Symbol.asyncIterator]();
@@ -40,7 +44,7 @@ export function check(got, wanted, what) {
 }
 
 /* Ask again and again until it gives something true, and return that. */
-export async function waitUntil(what, condition, ms = 10000) {
+export async function waitUntil(what, condition, ms = WAIT_MS) {
     const end = performance.now() + ms * slow;
     for (let pause = 5; ; pause = Math.min(pause * 1.5, 100)) {
         const got = await condition();
@@ -50,6 +54,30 @@ export async function waitUntil(what, condition, ms = 10000) {
     }
 }
 
+/* The same for what is meant to be so within ms; tells how long it took. */
+export async function within(what, condition, ms) {
+    const begun = performance.now();
+    await waitUntil(what, condition, ms * loose / slow);
+    console.log(`  ${what} after ${Math.round(performance.now() - begun)} ms (meant: ${ms})`);
+}
+
+/* From now on a page's requests of a method to a path are done, and their answers kept back until
+ * release () is called: what happens meanwhile, the page hears of before. */
+export async function keepAnswers(page, method, path) {
+    let release, kept = true;
+    const released = new Promise((resolve) => { release = resolve; });
+    await page.route(path, async (route) => {
+        if (!kept || route.request().method() !== method) return route.fallback();
+        const response = await route.fetch();
+        await released;
+        return route.fulfill({response});
+    });
+    return () => {
+        kept = false;
+        release();
+    };
+}
+
 export class Browser {
     static async launch() {
         const self = new Browser();
@@ -57,6 +85,7 @@ export class Browser {
             executablePath: process.env.WEFT_CHROMIUM, args: ["--no-sandbox", "--disable-gpu"],
         });
         self.faults = [];
+        self.witnesses = [];
         return self;
     }
 
@@ -65,7 +94,8 @@ export class Browser {
     async page(path, options = {}, expected = /Failed to load resource/) {
         const context = await this.browser.newContext({viewport: {width: 1180, height: 860}, locale: "en-GB", ...options});
         const page = await context.newPage();
-        page.setDefaultTimeout(10000 * slow);
+        this.witnesses.push({path, tell: await witness(page)});
+        page.setDefaultTimeout(WAIT_MS * slow);
         page.on("pageerror", (error) => this.faults.push(`${path}: ${error.stack}`));
         page.on("console", (message) => {
             if (message.type() === "error" && !expected.test(message.text())) this.faults.push(`${path}: ${message.text()}`);
@@ -73,6 +103,12 @@ export class Browser {
         page.on("dialog", (dialog) => this.faults.push(`${path}: dialog ${dialog.message()}`));
         if (path) await page.goto(url + path);
         return page;
+    }
+
+    /* What all pages were asked, got and show. */
+    async tell() {
+        for (const {path, tell} of this.witnesses) console.error(`  the page ${path}\n${await tell()}`);
+        console.error(`  the pages complained of: ${JSON.stringify(this.faults)}`);
     }
 
     async close() {
@@ -103,7 +139,8 @@ export async function run(tests) {
             await fn(browser);
             await browser.close();
         } catch (error) {
-            console.error(`  FAILED: ${error.stack}\n  the pages complained of: ${JSON.stringify(browser.faults)}`);
+            console.error(`  FAILED: ${error.stack}`);
+            await browser.tell();
             await browser.browser.close();
             process.exit(1);
         }

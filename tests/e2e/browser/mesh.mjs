@@ -1,6 +1,6 @@
 /* mesh: the page of the mesh: who is there, what flows, why something happened, and that much of it
  * costs the browser no more. WEFT_FLOOD_SECONDS: how long the flood lasts (default 12). */
-import {accessible, check, mesh, run, url, waitUntil} from "./kit.mjs";
+import {accessible, check, loose, mesh, run, url, waitUntil, within} from "./kit.mjs";
 
 const SECONDS = Number(process.env.WEFT_FLOOD_SECONDS || 12);
 const RATE = 100000;
@@ -33,9 +33,7 @@ await run({
         const page = await open(browser);
         await state(page, "blog-query", "live");
         await mesh.stop("query");
-        const begun = performance.now();
-        await state(page, "blog-query", "silent", 2000);
-        console.log(`  seen as silent after ${Math.round(performance.now() - begun)} ms`);
+        await within("it is seen as silent", async () => await service(page, "blog-query").getAttribute("data-state") === "silent", 2000);
         check(await page.locator("#alive").textContent(), "4 of 5", "counted, too");
         const before = await lag(page, "blog-query");
         await ask("POST", "/api/posts", {title: "while query is away"});
@@ -74,11 +72,21 @@ await run({
                 "blog-comments tells blog-query: comment.created"].every((one) => text.includes(one));
         });
         await waitUntil("nothing moves when nothing happens", async () => await page.locator("#graph .pulse").count() === 0);
+        /* A dot lives shorter than a busy machine may take to ask for it twice: the page itself looks. */
+        const moves = page.evaluate(() => new Promise((resolve) => {
+            const places = new Map(), end = performance.now() + 60000;
+            const look = () => {
+                for (const dot of document.querySelectorAll("#graph .pulse")) {
+                    const from = places.get(dot), to = dot.getAttribute("cx");
+                    if (Number(from) > 0 && from !== to) return resolve(true);
+                    places.set(dot, to);
+                }
+                return performance.now() > end ? resolve(false) : requestAnimationFrame(look);
+            };
+            look();
+        }));
         await ask("POST", "/api/posts", {title: "move"});
-        await page.locator("#graph .pulse").first().waitFor({state: "attached"});
-        const place = () => page.locator("#graph .pulse").first().getAttribute("cx");
-        const from = await place();
-        await waitUntil("it moves", async () => await place() !== from);
+        check(await moves, true, "a dot moves");
         await waitUntil("and arrives", async () => await page.locator("#graph .pulse").count() === 0);
         const quiet = await open(browser, {reducedMotion: "reduce"});
         await ask("POST", "/api/posts", {title: "move less"});
@@ -139,7 +147,7 @@ await run({
         };
         const sleep = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
         await mesh.flood(RATE);
-        await waitUntil("the flood shows", async () => await page.locator("#rate").textContent().then((text) => text.includes("k")), 15000);
+        await waitUntil("the flood shows", async () => /k|\d,\d/.test(await page.locator("#rate").textContent()));
         await sleep(3000);
         const headBefore = await mesh.head(), begun = performance.now(), first = await heap();
         bytes = 0;
@@ -158,7 +166,7 @@ await run({
         check(worst - first.usedSize < 3 * 1048576, true, `the heap does not grow: ${first.usedSize} → ${worst}`);
         check(last.nodes - first.nodes < 600, true, `nor the page: ${first.nodes} → ${last.nodes} nodes`);
         check(bytes / seconds < 128 * 1024, true, `what comes in is bounded: ${bytes / seconds} bytes/s`);
-        check(events / seconds > RATE * (process.env.WEFT_TEST_SLOW > 1 ? .02 : .5), true, `it was a flood: ${events / seconds} events/s`);
+        check(events / seconds > RATE * .5 / loose, true, `it was a flood: ${events / seconds} events/s`);
         await state(page, "blog-query", "live", 20000);
         await accessible(page, "the page after a flood");
     },

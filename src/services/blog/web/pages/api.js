@@ -1,4 +1,5 @@
 /* api: requests to the services, and why they failed, in words for people. */
+import {whenReleased} from "./dom.js";
 
 const TIMEOUT_MS = 12000;
 
@@ -46,6 +47,8 @@ export async function request(method, path, {body, key} = {}) {
     } catch (error) {
         const slow = error.name === "TimeoutError";
         throw new ApiError(slow ? "No answer came in time." : "The server cannot be reached.", 0, true);
+    } finally {
+        await new Promise(whenReleased);
     }
     if (!response.ok) throw await refusal(response);
     return response;

@@ -58,19 +58,19 @@ export function composer({name, label, placeholder, button, most, lines, value =
         state.wait = Math.min(state.wait * 2, AGAIN_MOST_MS);
     }
 
+    /* While it is under way the words stay as they are: no others can be lost with it, or go out under its key. */
     async function attempt() {
-        const text = field.value;
         if (state.busy) return;
         clearTimeout(state.timer);
         if (!form.isConnected && state.begun) return; /* its post is gone */
         state.begun = true;
         state.busy = true;
-        go.disabled = true;
+        go.disabled = field.readOnly = true;
         keep(true);
         try {
-            await send(text.trim(), state.key);
+            await send(field.value.trim(), state.key);
             calm();
-            if (field.value === text) field.value = "";
+            field.value = "";
             state.key = newKey();
             state.wait = AGAIN_FIRST_MS;
             keep(false);
@@ -79,7 +79,7 @@ export function composer({name, label, placeholder, button, most, lines, value =
             fail(error);
         } finally {
             state.busy = false;
-            go.disabled = false;
+            go.disabled = field.readOnly = false;
         }
     }
 
@@ -95,7 +95,7 @@ export function composer({name, label, placeholder, button, most, lines, value =
     /* Other words are another request: they get a key of their own and are sent when asked for. */
     field.oninput = () => {
         calm();
-        if (!state.busy) state.key = newKey();
+        state.key = newKey();
         keep(false);
     };
     field.onkeydown = (event) => {

@@ -28,6 +28,31 @@ export function setText(node, text) {
     if (node.textContent !== String(text)) node.textContent = text;
 }
 
+/* Nothing moves or is made anew between the press of a button and its release: a click that begins on one
+ * element and ends on another is none, and whoever clicked would not know. So what comes from outside goes
+ * through here: fn is called at once, or as soon as no pointer is down, in order. */
+const PRESS_MOST_MS = 10000; /* a release that nobody tells of must not stop the page */
+const waiting = [];
+let pressed = 0;
+
+export function whenReleased(fn) {
+    if (pressed) waiting.push(fn);
+    else fn();
+}
+
+function release() {
+    clearTimeout(pressed);
+    pressed = 0;
+    for (const fn of waiting.splice(0)) fn();
+}
+
+addEventListener("pointerdown", () => {
+    clearTimeout(pressed);
+    pressed = setTimeout(release, PRESS_MOST_MS);
+}, true);
+/* The click comes after them, in the same task. */
+for (const type of ["pointerup", "pointercancel"]) addEventListener(type, () => setTimeout(release, 0), true);
+
 /* Tell whoever cannot see the page. */
 export function announce(text) {
     const region = document.getElementById("announcer");

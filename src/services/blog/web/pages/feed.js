@@ -4,6 +4,7 @@
  * messages carries the version up to which all is told, so after a cut it goes on without gap. It tells
  * states and not steps: what is doubled or late changes nothing. */
 import {request} from "./api.js";
+import {whenReleased} from "./dom.js";
 
 const PAGE = 20;
 const AGAIN_FIRST_MS = 500;
@@ -22,6 +23,7 @@ export class Feed {
         this.more = false;
         this.version = null;
         this.wait = AGAIN_FIRST_MS;
+        this.loads = new Set(); /* for each page on its way what the stream has told since, [fn] */
         document.addEventListener("visibilitychange", () => this.#seen());
     }
 
@@ -51,16 +53,30 @@ export class Feed {
 
     addOwnComment(postId, comment) {
         const post = this.posts.get(postId);
-        if (!post || post.comments.some((one) => one.id === comment.id)) return;
-        post.comments.push({...comment, own: true});
+        if (!post) return;
+        if (!post.comments.some((one) => one.id === comment.id)) post.comments.push({...comment, own: true});
         this.told.post(post, false);
     }
 
-    changeOwn(postId, change) {
+    /* The stream may be faster than the answer to a write, and what it tells is later: the verdict on a
+     * comment, say. So a writer takes what is known before it asks, and its change is made only where
+     * the stream has told nothing since; else the stream tells of the change, too. */
+    known(postId, commentId) {
+        return this.posts.get(postId)?.comments.find((one) => one.id === commentId);
+    }
+
+    changeOwnComment(postId, before, changed) {
         const post = this.posts.get(postId);
-        if (!post) return;
-        change(post);
+        const at = post ? post.comments.indexOf(before) : -1;
+        if (at < 0) return;
+        post.comments[at] = {...before, ...changed};
         this.told.post(post, false);
+    }
+
+    changeOwn(before, changed) {
+        if (this.posts.get(before.id) !== before) return;
+        Object.assign(before, changed);
+        this.told.post(before, false);
     }
 
     remove(id) {
@@ -70,6 +86,17 @@ export class Feed {
     }
 
     async #load(after) {
+        const since = [];
+        this.loads.add(since);
+        try {
+            await this.#page(after);
+        } finally {
+            this.loads.delete(since);
+            for (const tell of since) tell(); /* the page may be older */
+        }
+    }
+
+    async #page(after) {
         const path = `/api/posts?order=newest&limit=${PAGE}` + (after ? `&after=${after}` : "");
         const response = await request("GET", path);
         const posts = await response.json();
@@ -125,7 +152,7 @@ export class Feed {
         this.told.post(post, false, before && before.status !== comment.status ? comment : null);
     }
 
-    #onCommentGone({id, postId}) {
+    removeComment({id, postId}) {
         const post = this.posts.get(postId);
         if (!post) return;
         post.comments = post.comments.filter((one) => one.id !== id);
@@ -134,23 +161,29 @@ export class Feed {
 
     #listen() {
         const source = this.source = new EventSource(`/api/posts/stream?after=${this.version}`);
-        const on = (name, fn) => source.addEventListener(name, (event) => {
-            this.version = event.lastEventId;
-            fn(JSON.parse(event.data));
+        const on = (name, fn) => source.addEventListener(name, ({data, lastEventId}) => whenReleased(() => {
+            if (source.readyState === EventSource.CLOSED) return; /* the next one tells it again */
+            this.version = lastEventId;
+            fn(data);
+        }));
+        const onState = (name, fn) => on(name, (data) => {
+            const tell = () => fn(JSON.parse(data));
+            tell();
+            for (const since of this.loads) since.push(tell);
         });
-        source.onopen = () => {
+        source.onopen = () => whenReleased(() => {
             this.wait = AGAIN_FIRST_MS;
             this.told.link("live");
-        };
-        source.onerror = () => {
+        });
+        source.onerror = () => whenReleased(() => {
             source.close();
             this.told.link("away", "Changes by others will show when the connection is back.");
             this.#later(() => this.#listen());
-        };
-        on("post", (post) => this.#onPost(post));
-        on("post-gone", (post) => this.remove(post.id));
-        on("comment", (comment) => this.#onComment(comment));
-        on("comment-gone", (comment) => this.#onCommentGone(comment));
+        });
+        onState("post", (post) => this.#onPost(post));
+        onState("post-gone", (post) => this.remove(post.id));
+        onState("comment", (comment) => this.#onComment(comment));
+        onState("comment-gone", (comment) => this.removeComment(comment));
         /* The view was built anew, or from another log: versions start over. */
         on("reset", () => {
             source.close();

@@ -1,5 +1,5 @@
 /* post: a post with its comments, as it stands on the page. */
-import {confirmed, el, remember, remembered} from "./dom.js";
+import {confirmed, el, remember, remembered, whenReleased} from "./dom.js";
 import {composer} from "./composer.js";
 import {request} from "./api.js";
 
@@ -28,11 +28,11 @@ export class PostCard {
         this.all = false;
         this.waitingSince = new Map();
         this.title = el("h3", {id: `title-${post.id}`, tabindex: "-1"});
-        this.actions = el("div", {class: "actions"},
+        this.note = el("span", {class: "note", hidden: true}, "Saved. On its way to all readers.");
+        this.actions = el("div", {class: "actions"}, this.note,
             el("button", {type: "button", class: "quiet", onclick: () => this.#edit()}, "Edit"),
             el("button", {type: "button", class: "quiet", onclick: () => this.#delete()}, "Delete"));
         this.head = el("header", {}, this.title, this.actions);
-        this.note = el("p", {class: "note", hidden: true}, "Saved. On its way to all readers.");
         this.list = el("ul", {class: "comments"});
         this.rest = el("button", {type: "button", class: "plain", hidden: true, onclick: () => this.#showAll()});
         this.form = composer({
@@ -40,7 +40,7 @@ export class PostCard {
             most: CONTENT_MOST, lines: 1, send: (text, key) => this.#comment(text, key),
         });
         this.node = el("article", {class: "card post", "aria-labelledby": `title-${post.id}`, "data-id": post.id},
-            this.head, this.note, this.list, this.rest, this.form);
+            this.head, this.list, this.rest, this.form);
         this.items = new Map(); /* comment id → {node, shown} */
         this.update(post);
     }
@@ -69,7 +69,7 @@ export class PostCard {
         let before = null;
         for (const comment of comments) {
             let item = this.items.get(comment.id);
-            const shown = JSON.stringify([comment.content, comment.status, this.#slow(comment)]);
+            const shown = JSON.stringify([comment.content, comment.status, mine.has(comment.id), this.#slow(comment)]);
             if (!item || (item.shown !== shown && !item.editing)) item = this.#replace(comment, item, shown);
             const place = before ? before.nextSibling : this.list.firstChild;
             if (item.node !== place) this.list.insertBefore(item.node, place);
@@ -95,7 +95,7 @@ export class PostCard {
         const since = this.waitingSince.get(comment.id) || Date.now();
         if (!this.waitingSince.has(comment.id)) {
             this.waitingSince.set(comment.id, since);
-            setTimeout(() => this.node.isConnected && this.update(this.post), SLOW_MS + 50);
+            setTimeout(() => whenReleased(() => this.node.isConnected && this.update(this.post)), SLOW_MS + 50);
         }
         return Date.now() - since >= SLOW_MS;
     }
@@ -108,10 +108,11 @@ export class PostCard {
         return el("li", {class: `comment ${comment.status}`, "data-id": comment.id, "data-status": comment.status},
             el("div", {class: "words"},
                 el("p", {class: open ? "content" : "content hidden"}, open ? comment.content : HIDDEN[comment.status]),
-                open && BADGE[comment.status] ? el("span", {class: `badge ${comment.status}`}, BADGE[comment.status]) : null,
                 this.#slow(comment) ? el("p", {class: "note"},
                     "Moderation has not answered yet. This turns by itself as soon as it does.") : null),
+            /* In the line of the buttons, so that nothing moves when it comes and goes. */
             el("div", {class: "actions"},
+                open && BADGE[comment.status] ? el("span", {class: `badge ${comment.status}`}, BADGE[comment.status]) : null,
                 open ? button("Edit", "edit", () => this.#editComment(comment)) : null,
                 button("Delete", "delete", () => this.#deleteComment(comment))));
     }
@@ -136,7 +137,6 @@ export class PostCard {
         const made = comments.find((comment) => comment.id === id) || comments.at(-1);
         keepMine(made.id);
         this.feed.addOwnComment(this.post.id, made);
-        this.update(this.post);
     }
 
     #edit() {
@@ -148,8 +148,9 @@ export class PostCard {
             name: null, label: "New title", button: "Save", most: TITLE_MOST, value: this.post.title, cancel: leave,
             done: leave,
             send: async (text) => {
+                const before = this.post;
                 await request("PUT", this.path, {body: {title: text}});
-                this.feed.changeOwn(this.post.id, (post) => { post.title = text; });
+                this.feed.changeOwn(before, {title: text});
             },
         });
         this.head.replaceWith(form);
@@ -184,13 +185,11 @@ export class PostCard {
             name: null, label: "Change the comment", button: "Save", most: CONTENT_MOST, lines: 2,
             value: comment.content, cancel: leave, done: leave,
             send: async (text) => {
+                const before = this.feed.known(this.post.id, comment.id);
                 const answer = await request("PUT", `${this.path}/comments/${comment.id}`, {body: {content: text}});
                 const changed = await answer.json();
                 keepMine(comment.id);
-                this.feed.changeOwn(this.post.id, (post) => {
-                    const at = post.comments.findIndex((one) => one.id === comment.id);
-                    if (at >= 0) post.comments[at] = {...post.comments[at], ...changed};
-                });
+                this.feed.changeOwnComment(this.post.id, before, changed);
             },
         });
         item.editing = true;
@@ -203,9 +202,7 @@ export class PostCard {
         if (!await confirmed("Delete this comment?", "Delete")) return;
         try {
             await this.#gone("DELETE", `${this.path}/comments/${comment.id}`);
-            this.feed.changeOwn(this.post.id, (post) => {
-                post.comments = post.comments.filter((one) => one.id !== comment.id);
-            });
+            this.feed.removeComment({id: comment.id, postId: this.post.id});
         } catch (error) {
             this.failed(`The comment was not deleted. ${error.message}`);
         }
