@@ -39,11 +39,15 @@ class Answer:
         return f"<{self.status} {self.body[:300]!r}>"
 
 
+REST_SECONDS = 10  # a service ends a connection that rests for 30 s (HTTP_IDLE_SECONDS)
+
+
 class Client:
-    """One keep-alive connection to a service, wherever that listens now."""
+    """One keep-alive connection to a service, wherever that listens now. One that rested is not used
+    again: the service may be about to end it, and a request that meets that has no answer."""
 
     def __init__(self, process):
-        self.process, self.connection, self.address = process, None, None
+        self.process, self.connection, self.address, self.used = process, None, None, 0.0
 
     def close(self):
         if self.connection:
@@ -60,7 +64,7 @@ class Client:
         sent.update(headers or {})
         sent = {name: value for name, value in sent.items() if value is not None}
         address = self.process.http
-        if address != self.address:
+        if address != self.address or time.monotonic() - self.used > REST_SECONDS:
             self.close()
         if self.connection is None:
             host, port = address.rsplit(":", 1)
@@ -73,6 +77,7 @@ class Client:
         except (OSError, http.client.HTTPException) as error:
             self.close()
             raise Lost(f"{method} {path}: {error!r}") from error
+        self.used = time.monotonic()
         if response.will_close:
             self.close()
         return answer
