@@ -1,7 +1,8 @@
 /* weft_causes: see weft_causes.h.
  * Effects lie near their causes, so they are added near the end of their table. Traces are random
  * numbers: one table by trace would touch a page for each event. They are kept by blocks of positions,
- * so that what is added stays in the cache, and a search looks once into each block. */
+ * so that what is added stays in the cache, and a search looks once into each block. Many are added at
+ * once, in their order, so that a page is written once for several. */
 #include "weft_causes.h"
 
 #include "weft_stmt.h"
@@ -190,10 +191,6 @@ weft_resume_t weft_causes_at(const weft_causes_t *self) {
 
 /* ---- adding */
 
-weft_err_t weft_causes_begin(weft_causes_t *self) {
-    return weft_db_exec(self->db, "BEGIN IMMEDIATE");
-}
-
 static uint64_t s_block(uint64_t position) {
     return position >> BLOCK_SHIFT;
 }
@@ -204,22 +201,22 @@ static uint64_t s_trace_key(const uint8_t *trace_id) {
     return key;
 }
 
-weft_err_t weft_causes_note(weft_causes_t *self, uint64_t position, uint64_t cause,
-                            const uint8_t *traceparent) {
-    weft_err_t rc = WEFT_OK;
-    if (cause && cause < position) { /* a later one can be no cause */
-        weft_stmt_bind_bits(&self->add_effect, 1, cause);
-        weft_stmt_bind_bits(&self->add_effect, 2, position);
-        rc = weft_stmt_run(&self->add_effect);
-    }
-    if (rc != WEFT_OK || !traceparent) return rc;
-    weft_stmt_bind_bits(&self->add_trace, 1, s_block(position));
-    weft_stmt_bind_bits(&self->add_trace, 2, s_trace_key(traceparent));
-    weft_stmt_bind_bits(&self->add_trace, 3, position);
-    return weft_stmt_run(&self->add_trace);
+bool weft_causes_note(weft_causes_note_t *out, uint64_t position, uint64_t cause,
+                      const uint8_t *traceparent) {
+    if (cause >= position) cause = 0; /* a later one can be no cause */
+    if (!cause && !traceparent) return false;
+    *out = (weft_causes_note_t){.position = position,
+                                .cause = cause,
+                                .trace = traceparent ? s_trace_key(traceparent) : 0,
+                                .traced = traceparent != NULL};
+    return true;
 }
 
-weft_err_t weft_causes_end(weft_causes_t *self, weft_err_t rc, uint64_t position, uint64_t chain) {
+static weft_err_t s_begin(weft_causes_t *self) {
+    return weft_db_exec(self->db, "BEGIN IMMEDIATE");
+}
+
+static weft_err_t s_end(weft_causes_t *self, weft_err_t rc, uint64_t position, uint64_t chain) {
     if (rc == WEFT_OK) {
         weft_stmt_bind_bits(&self->moved, 1, position);
         weft_stmt_bind_bits(&self->moved, 2, chain);
@@ -235,12 +232,47 @@ weft_err_t weft_causes_end(weft_causes_t *self, weft_err_t rc, uint64_t position
     return rc;
 }
 
+/* As their table is sorted. Keys are the same 64 bits there, but signed. */
+static int s_compare(const void *left, const void *right) {
+    const weft_causes_note_t *a = left, *b = right;
+    uint64_t a_block = s_block(a->position), b_block = s_block(b->position);
+    int64_t a_trace = (int64_t) a->trace, b_trace = (int64_t) b->trace;
+    if (a_block != b_block) return a_block < b_block ? -1 : 1;
+    if (a_trace != b_trace) return a_trace < b_trace ? -1 : 1;
+    return a->position < b->position ? -1 : a->position > b->position;
+}
+
+static weft_err_t s_add_effect(weft_causes_t *self, const weft_causes_note_t *note) {
+    if (!note->cause) return WEFT_OK;
+    weft_stmt_bind_bits(&self->add_effect, 1, note->cause);
+    weft_stmt_bind_bits(&self->add_effect, 2, note->position);
+    return weft_stmt_run(&self->add_effect);
+}
+
+static weft_err_t s_add_trace(weft_causes_t *self, const weft_causes_note_t *note) {
+    if (!note->traced) return WEFT_OK;
+    weft_stmt_bind_bits(&self->add_trace, 1, s_block(note->position));
+    weft_stmt_bind_bits(&self->add_trace, 2, note->trace);
+    weft_stmt_bind_bits(&self->add_trace, 3, note->position);
+    return weft_stmt_run(&self->add_trace);
+}
+
+weft_err_t weft_causes_add(weft_causes_t *self, weft_causes_note_t *notes, size_t count,
+                           uint64_t position, uint64_t chain) {
+    weft_err_t rc = s_begin(self);
+    if (rc != WEFT_OK) return rc;
+    for (size_t i = 0; i < count && rc == WEFT_OK; i++) rc = s_add_effect(self, &notes[i]);
+    if (count) qsort(notes, count, sizeof *notes, s_compare);
+    for (size_t i = 0; i < count && rc == WEFT_OK; i++) rc = s_add_trace(self, &notes[i]);
+    return s_end(self, rc, position, chain);
+}
+
 weft_err_t weft_causes_forget(weft_causes_t *self, uint64_t anchor, bool *more) {
     *more = false;
     if (anchor <= self->forgotten) return WEFT_OK;
     uint64_t to = anchor - self->forgotten > FORGET_CAUSES ? self->forgotten + FORGET_CAUSES
                                                            : anchor;
-    weft_err_t rc = weft_causes_begin(self);
+    weft_err_t rc = s_begin(self);
     if (rc != WEFT_OK) return rc;
     weft_stmt_bind_bits(&self->forget_effects, 1, to);
     rc = weft_stmt_run(&self->forget_effects);
@@ -251,7 +283,7 @@ weft_err_t weft_causes_forget(weft_causes_t *self, uint64_t anchor, bool *more) 
     weft_stmt_bind_bits(&self->forgot, 1, to);
     weft_err_t noted = weft_stmt_run(&self->forgot);
     if (rc == WEFT_OK) rc = noted;
-    rc = weft_causes_end(self, rc, self->at.position.value, self->at.chain);
+    rc = s_end(self, rc, self->at.position.value, self->at.chain);
     if (rc == WEFT_OK) self->forgotten = to;
     *more = rc == WEFT_OK && to < anchor;
     return rc;

@@ -25,12 +25,20 @@ void weft_causes_remove(const char *path);
 /* How far it came: all events up to there that the log still has are in it. */
 weft_resume_t weft_causes_at(const weft_causes_t *self);
 
-/* Add events in one transaction: begin, note each that has a cause or a trace, end with how far that is.
- * After an error nothing of it is there. */
-weft_err_t weft_causes_begin(weft_causes_t *self);
-weft_err_t weft_causes_note(weft_causes_t *self, uint64_t position, uint64_t cause,
-                            const uint8_t *traceparent);
-weft_err_t weft_causes_end(weft_causes_t *self, weft_err_t rc, uint64_t position, uint64_t chain);
+/* What the index keeps of an event. */
+typedef struct {
+    uint64_t position, cause; /* cause 0: none */
+    uint64_t trace;           /* key of it, if traced */
+    bool traced;
+} weft_causes_note_t;
+
+/* False: it has neither cause nor trace, and out is untouched. traceparent may be NULL. */
+bool weft_causes_note(weft_causes_note_t *out, uint64_t position, uint64_t cause,
+                      const uint8_t *traceparent);
+/* Add events in one transaction, and how far that is. The more at once, the cheaper each, and the longer
+ * others wait. Leaves notes in another order. After an error nothing of it is there. */
+weft_err_t weft_causes_add(weft_causes_t *self, weft_causes_note_t *notes, size_t count,
+                           uint64_t position, uint64_t chain);
 
 /* Forget some of what lies at or below the anchor of the log. more out: call again. */
 weft_err_t weft_causes_forget(weft_causes_t *self, uint64_t anchor, bool *more);

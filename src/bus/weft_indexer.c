@@ -18,7 +18,7 @@
 #include <unistd.h>
 
 #define NICE 10
-#define STEP_EVENTS 4096u
+#define STEP_EVENTS 8192u
 #define IDLE_MS 250             /* up to date: look again */
 #define BUSY_MS 250             /* the bus has work: look again */
 #define BUSY_EVENTS_PER_S 50000 /* stored: then the machine belongs to the bus */
@@ -40,6 +40,8 @@ struct weft_indexer {
     /* the thread's own */
     weft_log_reader_t *reader;
     weft_buf_t page;
+    weft_causes_note_t notes[STEP_EVENTS];
+    size_t notes_count;
     uint64_t stored; /* as of stored_us */
     int64_t stored_us;
     bool busy;
@@ -87,38 +89,56 @@ static weft_err_t s_open(weft_indexer_t *self) {
 
 /* ---- one step of the thread */
 
-static weft_err_t s_add_page(weft_indexer_t *self, const weft_log_page_t *page) {
+/* Note the events of the page. */
+static void s_note_page(weft_indexer_t *self) {
     weft_mp_t r = weft_mp_reader(self->page.data, self->page.size);
-    weft_err_t rc = weft_causes_begin(self->causes);
-    if (rc != WEFT_OK) return rc;
-    while (rc == WEFT_OK && weft_mp_left(&r)) {
+    while (weft_mp_left(&r) && self->notes_count < STEP_EVENTS) {
         const char *type;
         size_t size;
         weft_stamp_t stamp;
         weft_wire_event_t event;
         if (!weft_mp_str(&r, &type, &size) || !weft_stamp_take(&r, &stamp) ||
             weft_wire_event_take(&r, &event) != WEFT_OK)
-            break; /* not as ingest let it in: nobody can read what is behind it here */
-        rc = weft_causes_note(self->causes, stamp.position, event.cause, event.traceparent);
+            return; /* not as ingest let it in: nobody can read what is behind it here */
+        if (weft_causes_note(&self->notes[self->notes_count], stamp.position, event.cause,
+                             event.traceparent))
+            self->notes_count++;
     }
-    return weft_causes_end(self->causes, rc, page->next, page->chain);
 }
 
-/* Read the next events of the log into page. In a read transaction. */
-static weft_err_t s_read(weft_indexer_t *self, uint64_t from, weft_log_page_t *page) {
+/* Read the next events of the log, at most max. In a read transaction. */
+static weft_err_t s_read(weft_indexer_t *self, uint64_t from, uint64_t max, weft_log_page_t *page) {
     weft_text_t all = weft_text(">");
     weft_filters_t filters = {.count = 1, .items = &all};
     weft_buf_clear(&self->page);
-    return weft_log_reader_page(self->reader, from, &filters, STEP_EVENTS, WEFT_PAGE_BYTES_MAX,
-                                &self->page, page);
+    return weft_log_reader_page(self->reader, from, &filters, max, WEFT_PAGE_BYTES_MAX, &self->page,
+                                page);
+}
+
+/* Note the events beyond from, up to a step of them; end says how far that is. Each page is read in a
+ * transaction as short as that of any reader. What stops it behind the first page is told by the next step. */
+static weft_err_t s_gather(weft_indexer_t *self, uint64_t from, weft_log_head_t *head,
+                           weft_log_page_t *end) {
+    weft_err_t rc = WEFT_OK;
+    end->next = from;
+    self->notes_count = 0;
+    while (rc == WEFT_OK && end->next < head->position && end->next - from < STEP_EVENTS) {
+        weft_log_page_t page = {0};
+        rc = weft_log_reader_begin(self->reader, head);
+        bool kept = rc == WEFT_OK && end->next >= head->anchor; /* else it is skipped */
+        if (kept) rc = s_read(self, end->next, STEP_EVENTS - (end->next - from), &page);
+        weft_log_reader_end(self->reader);
+        if (!kept || rc != WEFT_OK) break;
+        s_note_page(self);
+        *end = page;
+    }
+    return end->next > from ? WEFT_OK : rc;
 }
 
 /* What the log has forgotten without the index ever seeing it is passed over. */
 static weft_err_t s_skip(weft_indexer_t *self, const weft_log_head_t *head) {
     if (weft_causes_at(self->causes).position.value >= head->anchor) return WEFT_OK;
-    weft_err_t rc = weft_causes_begin(self->causes);
-    return rc == WEFT_OK ? weft_causes_end(self->causes, WEFT_OK, head->anchor, head->anchor_chain)
-                         : rc;
+    return weft_causes_add(self->causes, NULL, 0, head->anchor, head->anchor_chain);
 }
 
 typedef struct {
@@ -126,11 +146,11 @@ typedef struct {
     bool more;
 } s_step_t;
 
-/* The log is read in a transaction as short as that of any reader, and the index is locked after it. */
+/* The index is locked for as long as a step takes to be added, and not while the log is read for it. */
 static s_step_t s_step(weft_indexer_t *self) {
     s_step_t step = {0};
     weft_log_head_t head;
-    weft_log_page_t page = {0};
+    weft_log_page_t end = {0};
     bool forget_more = false;
     step.log = weft_log_reader_begin(self->reader, &head);
     pthread_mutex_lock(&self->mutex);
@@ -138,20 +158,21 @@ static s_step_t s_step(weft_indexer_t *self) {
     if (step.log == WEFT_OK && step.index == WEFT_OK) step.index = s_skip(self, &head);
     uint64_t from = self->causes ? weft_causes_at(self->causes).position.value : 0;
     pthread_mutex_unlock(&self->mutex);
-    bool ok = step.log == WEFT_OK && step.index == WEFT_OK;
-    bool some = ok && from < head.position;
-    if (some) step.log = s_read(self, from, &page);
     weft_log_reader_end(self->reader);
-    if (!ok || step.log != WEFT_OK) return step;
+    if (step.log != WEFT_OK || step.index != WEFT_OK) return step;
+    step.log = s_gather(self, from, &head, &end);
+    if (step.log != WEFT_OK) return step;
     pthread_mutex_lock(&self->mutex);
     if (self->causes) { /* else somebody found it damaged meanwhile */
-        if (some) step.index = s_add_page(self, &page);
+        if (end.next > from)
+            step.index = weft_causes_add(self->causes, self->notes, self->notes_count, end.next,
+                                         end.chain);
         if (step.index == WEFT_OK)
             step.index = weft_causes_forget(self->causes, head.anchor, &forget_more);
         s_note_indexed(self);
     }
     pthread_mutex_unlock(&self->mutex);
-    step.more = forget_more || (some && page.next < head.position);
+    step.more = forget_more || end.next < head.position;
     return step;
 }
 

@@ -38,7 +38,7 @@ struct weft_subscriber {
     int64_t request_at;       /* next request is due */
     int64_t request_wait_ms;
     uint64_t page_bytes; /* asked for: fewer after a page that did not come (C3) */
-    int64_t unsent_ms; /* pause after a request that found no connection: grows */
+    int64_t unsent_ms;   /* pause after a request that found no connection: grows */
     unsigned bad_pages;
     int64_t heard_ms; /* last record or WELCOME */
     bool heard;
@@ -213,9 +213,8 @@ void weft_subscriber_next(weft_subscriber_t *self, int64_t now_ms, uint64_t rand
         if (self->request_id && !self->ahead)
             self->page_bytes = weft_page_bytes_less(self->page_bytes);
         action->kind = WEFT_SUBSCRIBER_FETCH;
-        action->fetch = (weft_fetch_t){.id = random,
-                                       .max_events = WEFT_BATCH_READY_EVENTS_MAX,
-                                       .max_bytes = self->page_bytes};
+        action->fetch = (weft_fetch_t){
+            .id = random, .max_events = WEFT_BATCH_READY_EVENTS_MAX, .max_bytes = self->page_bytes};
         s_place(self, &action->fetch.position);
     }
 }
@@ -418,8 +417,8 @@ void weft_subscriber_page(weft_subscriber_t *self, int64_t now_ms, const weft_pa
         return;
     }
     self->bad_pages = 0;
-    self->page_bytes =
-        self->page_bytes * 2 < WEFT_PAGE_BYTES_MAX ? self->page_bytes * 2 : WEFT_PAGE_BYTES_MAX;
+    self->page_bytes = self->page_bytes * 2 < WEFT_PAGE_BYTES_MAX ? self->page_bytes * 2
+                                                                  : WEFT_PAGE_BYTES_MAX;
     bool stuck = page->next == self->position && page->next < page->head;
     self->position = page->next;
     self->chain = page->chain;

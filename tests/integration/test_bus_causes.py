@@ -121,6 +121,35 @@ def test_a_long_answer_comes_in_parts():
     assert bus.process.poll() is None
 
 
+def remove_index(name):
+    for end in ("", "-wal", "-shm"):
+        if os.path.exists(store(f"{name}/causes.db{end}")):
+            os.remove(store(f"{name}/causes.db{end}"))
+
+
+def test_a_long_log_is_indexed_whole_in_steps_of_several_pages():
+    """Each event but the first has the one before as its cause; 50 traces take turns."""
+    count, traces = 20000, 50
+    bus = Bus(store("long"))
+    peer = Peer(bus)
+    for n in range(1, count + 1):
+        emit(peer, n - 1 or None, bytes([n % traces + 1]) * 16)
+        if n % 4000 == 0:
+            peer.wait_ack(n)
+    peer.close()
+    bus.stop()
+    remove_index("long")
+    bus = Bus(store("long"))
+    peer = Peer(bus)
+    settle(peer)
+    for first in range(1, count, 256):
+        causes = range(first, min(first + 256, count))
+        want = [number for cause in causes for number in (cause, cause + 1)]
+        assert effects(peer, *causes)["positions"] == want, first
+    for n in range(traces):
+        assert trace(peer, bytes([n + 1]) * 16) == list(range(n or traces, count + 1, traces)), n
+
+
 def test_an_index_outlives_a_restart_and_a_kill():
     bus, peer = filled("restart")
     check_filled(peer)
@@ -138,9 +167,7 @@ def test_an_index_that_is_gone_is_made_anew():
     check_filled(peer)
     peer.close()
     bus.stop()
-    for end in ("", "-wal", "-shm"):
-        if os.path.exists(store("gone/causes.db" + end)):
-            os.remove(store("gone/causes.db" + end))
+    remove_index("gone")
     bus = Bus(store("gone"))
     check_filled(Peer(bus))
 

@@ -378,7 +378,8 @@ static void C3_a_fetch_is_repeated_with_growing_patience_and_then_hello(void **s
     s_wants(WEFT_SUBSCRIBER_HELLO);
 }
 
-static void C3_after_a_page_that_did_not_come_it_asks_for_less_until_pages_come_again(void **state) {
+static void
+C3_after_a_page_that_did_not_come_it_asks_for_less_until_pages_come_again(void **state) {
     (void) state;
     s_store("a.b", 12);
     s_new(s_all);

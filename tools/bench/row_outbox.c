@@ -15,9 +15,12 @@ static void s_measure(const void *arg, bench_figures_t *out) {
     bench_crew_t crew;
     bench_log_t log;
     char away[64];
-    if (work.drain) bench_log_open(&log, &bench_weft);
     snprintf(away, sizeof away, "tcp://127.0.0.1:%d", bench_free_port());
-    work.bus = work.drain ? log.server.bus : away;
+    work.bus = away;
+    if (work.drain) {
+        bench_log_open(&log, &bench_weft);
+        work.bus = log.server.bus;
+    }
     work.dir = bench_run_fresh_dir();
     bench_crew_begin(&crew);
     bench_slot_t *slot = bench_crew_add(&crew, work.batch ? bench_role_plain : bench_role_requests,
