@@ -1,15 +1,10 @@
 /* weft_applier: see weft_applier.h. In memory, applied counts and parked subjects change only after a
  * COMMIT has returned. */
-#include "weft_applier.h"
-
+#include "weft_applier_inner.h"
 #include "weft_assert.h"
 #include "weft_crash.h"
-#include "weft_limits.h"
-#include "weft_map.h"
 #include "weft_os.h"
-#include "weft_span.h"
 #include "weft_type.h"
-#include "weft_wire_event.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -17,15 +12,8 @@
 #define RETRY_MS_MIN 100
 #define RETRY_MS_MAX 30000
 #define STORE_PAUSE_MS 1000
-#define LAZY_MS 60000 /* S6: at the latest each minute */
-#define REASON_BYTES 512
+#define LAZY_MS 60000       /* S6: at the latest each minute */
 #define TX_REASON_BYTES 400 /* leaves room for the name of the code */
-
-typedef struct {
-    char *filter;
-    weft_handler_fn fn;
-    void *arg;
-} weft_handler_t;
 
 struct weft_tx {
     weft_applier_t *applier;
@@ -35,57 +23,7 @@ struct weft_tx {
     char reason[TX_REASON_BYTES];
 };
 
-struct weft_applier {
-    weft_service_store_t *store;
-    weft_outbox_t *outbox;
-    weft_handler_t *handlers;
-    size_t handlers_count;
-    const char *filters[WEFT_FILTERS_MAX];
-    size_t filters_count;
-    unsigned park_after;
-    weft_on_error_t on_error;
-    bool in_transaction, committing;
-    weft_map_t *parked_subjects;
-    uint64_t parked;
-    int64_t parked_oldest_us; /* 0: none */
-    uint64_t skipped, failures;
-    weft_histogram_t commit_us;
-    uint64_t parked_now; /* in the transaction at hand */
-    weft_spans_t spans;
-
-    weft_batch_t batch; /* borrowed */
-    bool busy;
-    const char *filter; /* NULL: the service's own stream */
-    weft_position_t limit;
-    size_t at;         /* first event not applied yet */
-    unsigned attempts; /* at it */
-    unsigned pause_ms;
-    int64_t again_ms;
-    char reason[REASON_BYTES];
-
-    weft_resume_t stored; /* in the database */
-    weft_resume_t lazy;   /* moved past, not written yet */
-    int64_t lazy_since_ms;
-    uint64_t applied_catch_up, applied_live;
-};
-
 /* ---- lifecycle */
-
-static bool s_add_subject(void *arg, const char *subject, uint64_t count, int64_t oldest_us) {
-    weft_applier_t *self = arg;
-    self->parked += count;
-    if (!self->parked_oldest_us || oldest_us < self->parked_oldest_us)
-        self->parked_oldest_us = oldest_us;
-    if (!*subject || weft_map_get(self->parked_subjects, subject, strlen(subject))) return true;
-    return weft_map_put(self->parked_subjects, subject, strlen(subject), self);
-}
-
-static weft_err_t s_load_parked(weft_applier_t *self) {
-    self->parked = 0;
-    self->parked_oldest_us = 0;
-    weft_map_clear(self->parked_subjects, NULL);
-    return weft_service_store_subjects(self->store, s_add_subject, self);
-}
 
 /* SQLite itself ends a transaction on some errors of the disk. A handler that goes on regardless would then
  * write row by row, for good: between our BEGIN and our COMMIT nothing else may commit. */
@@ -103,7 +41,7 @@ weft_err_t weft_applier_new(weft_applier_t **out, weft_service_store_t *store,
     self->park_after = park_after;
     self->on_error = on_error;
     self->parked_subjects = weft_map_new();
-    weft_err_t rc = self->parked_subjects ? s_load_parked(self) : WEFT_E_NOMEM;
+    weft_err_t rc = self->parked_subjects ? weft_applier_load_parked(self) : WEFT_E_NOMEM;
     if (rc == WEFT_OK) rc = weft_service_store_position(store, &self->stored);
     if (rc == WEFT_OK) {
         self->lazy = self->stored;
@@ -152,7 +90,7 @@ const char *const *weft_applier_filters(const weft_applier_t *self, size_t *coun
 
 /* ---- transactions */
 
-static weft_err_t s_begin(weft_applier_t *self) {
+weft_err_t weft_applier_tx_begin(weft_applier_t *self) {
     WEFT_ASSERT(!self->in_transaction);
     weft_err_t rc = weft_db_exec(self->store->db, "BEGIN IMMEDIATE");
     if (rc != WEFT_OK) return rc;
@@ -162,13 +100,13 @@ static weft_err_t s_begin(weft_applier_t *self) {
     return WEFT_OK;
 }
 
-static void s_rollback(weft_applier_t *self) {
+void weft_applier_tx_rollback(weft_applier_t *self) {
     (void) weft_db_exec(self->store->db, "ROLLBACK"); /* fails only if SQLite has done it already */
     weft_outbox_rewind(self->outbox, 0);
     self->in_transaction = false;
 }
 
-static weft_err_t s_commit(weft_applier_t *self) {
+weft_err_t weft_applier_tx_commit(weft_applier_t *self) {
     WEFT_CRASH_POINT("applier.committing");
     self->committing = true;
     int64_t began_us = weft_os_monotonic_us();
@@ -177,7 +115,7 @@ static weft_err_t s_commit(weft_applier_t *self) {
     if (rc != WEFT_OK) {
         weft_diag(WEFT_DIAG_WARN, "service.commit", "error=%s sqlite=\"%s\"", weft_err_name(rc),
                   sqlite3_errmsg(self->store->db));
-        s_rollback(self);
+        weft_applier_tx_rollback(self);
         return rc;
     }
     weft_histogram_add(&self->commit_us, (uint64_t) (weft_os_monotonic_us() - began_us));
@@ -191,12 +129,12 @@ static weft_err_t s_commit(weft_applier_t *self) {
 
 weft_err_t weft_applier_transaction(weft_applier_t *self, weft_transaction_fn fn, void *arg) {
     if (self->in_transaction) return WEFT_E_STATE;
-    weft_err_t rc = s_begin(self);
+    weft_err_t rc = weft_applier_tx_begin(self);
     if (rc != WEFT_OK) return rc;
     weft_tx_t tx = {.applier = self};
     rc = fn(&tx, arg);
-    if (rc == WEFT_OK) return s_commit(self);
-    s_rollback(self);
+    if (rc == WEFT_OK) return weft_applier_tx_commit(self);
+    weft_applier_tx_rollback(self);
     return rc;
 }
 
@@ -229,7 +167,8 @@ void weft_tx_reason(weft_tx_t *tx, const char *format, ...) {
 
 /* ---- one event */
 
-static weft_err_t s_handle(weft_applier_t *self, const weft_event_t *event, const char *filter) {
+weft_err_t weft_applier_handle(weft_applier_t *self, const weft_event_t *event,
+                               const char *filter) {
     weft_tx_t tx = {.applier = self};
     size_t type_size = strlen(event->type);
     for (size_t i = 0; i < self->handlers_count; i++) {
@@ -267,7 +206,7 @@ static weft_err_t s_event(weft_applier_t *self, const weft_event_t *event) {
         weft_map_get(self->parked_subjects, event->subject, strlen(event->subject)))
         rc = s_park(self, event, 0, "waits behind an earlier event of its subject");
     else
-        rc = s_handle(self, event, self->filter);
+        rc = weft_applier_handle(self, event, self->filter);
     return rc == WEFT_OK && sqlite3_get_autocommit(self->store->db) ? WEFT_E_STORE : rc;
 }
 
@@ -326,7 +265,7 @@ static bool s_is_disk_trouble(weft_applier_t *self, weft_err_t rc) {
 
 /* Everything in one transaction, without savepoints. WEFT_E_HANDLER: some handler failed. */
 static weft_err_t s_run_fast(weft_applier_t *self) {
-    weft_err_t rc = s_begin(self);
+    weft_err_t rc = weft_applier_tx_begin(self);
     if (rc != WEFT_OK) return rc;
     for (size_t i = self->at; i < self->batch.count; i++) {
         rc = s_event(self, &self->batch.events[i]);
@@ -334,15 +273,15 @@ static weft_err_t s_run_fast(weft_applier_t *self) {
         if (rc == WEFT_OK) continue;
         if (rc != WEFT_E_PARKED_FULL)
             rc = s_is_disk_trouble(self, rc) ? WEFT_E_STORE : WEFT_E_HANDLER;
-        s_rollback(self);
+        weft_applier_tx_rollback(self);
         return rc;
     }
     rc = s_move(self, &self->batch.next);
     if (rc != WEFT_OK) {
-        s_rollback(self);
+        weft_applier_tx_rollback(self);
         return rc;
     }
-    rc = s_commit(self);
+    rc = weft_applier_tx_commit(self);
     if (rc == WEFT_OK) s_applied(self, self->batch.count, &self->batch.next);
     return rc;
 }
@@ -367,7 +306,7 @@ static weft_err_t s_event_in_savepoint(weft_applier_t *self, const weft_event_t 
 static weft_err_t s_run_slow(weft_applier_t *self) {
     weft_err_t failed = WEFT_OK;
     size_t end = self->at;
-    weft_err_t rc = s_begin(self);
+    weft_err_t rc = weft_applier_tx_begin(self);
     if (rc != WEFT_OK) return rc;
     for (; end < self->batch.count; end++) {
         failed = s_event_in_savepoint(self, &self->batch.events[end]);
@@ -375,16 +314,16 @@ static weft_err_t s_run_slow(weft_applier_t *self) {
     }
     bool all = failed == WEFT_OK;
     if ((failed != WEFT_OK && failed != WEFT_E_HANDLER) || (!all && end == self->at)) {
-        s_rollback(self);
+        weft_applier_tx_rollback(self);
         return failed;
     }
     weft_resume_t to = all ? self->batch.next : s_place_of(self, end - 1);
     rc = s_move(self, &to);
     if (rc != WEFT_OK) {
-        s_rollback(self);
+        weft_applier_tx_rollback(self);
         return rc;
     }
-    rc = s_commit(self);
+    rc = weft_applier_tx_commit(self);
     if (rc != WEFT_OK) return rc;
     s_applied(self, end, &to);
     return failed;
@@ -395,15 +334,15 @@ static weft_err_t s_park_at(weft_applier_t *self) {
     const weft_event_t *event = &self->batch.events[self->at];
     size_t size = strlen(event->subject);
     weft_resume_t to = s_place_of(self, self->at);
-    weft_err_t rc = s_begin(self);
+    weft_err_t rc = weft_applier_tx_begin(self);
     if (rc != WEFT_OK) return rc;
     rc = s_park(self, event, self->attempts, self->reason);
     if (rc == WEFT_OK) rc = s_move(self, &to);
     if (rc != WEFT_OK) {
-        s_rollback(self);
+        weft_applier_tx_rollback(self);
         return rc;
     }
-    rc = s_commit(self);
+    rc = weft_applier_tx_commit(self);
     if (rc != WEFT_OK) return rc;
     weft_diag(
         WEFT_DIAG_ERROR, "service.parked", "position=%llu type=%s subject=\"%s\" reason=\"%s\"",
@@ -419,14 +358,14 @@ static weft_err_t s_park_at(weft_applier_t *self) {
 static weft_err_t s_skip_at(weft_applier_t *self) {
     const weft_event_t *event = &self->batch.events[self->at];
     weft_resume_t to = s_place_of(self, self->at);
-    weft_err_t rc = s_begin(self);
+    weft_err_t rc = weft_applier_tx_begin(self);
     if (rc != WEFT_OK) return rc;
     rc = s_move(self, &to);
     if (rc != WEFT_OK) {
-        s_rollback(self);
+        weft_applier_tx_rollback(self);
         return rc;
     }
-    rc = s_commit(self);
+    rc = weft_applier_tx_commit(self);
     if (rc != WEFT_OK) return rc;
     weft_diag(
         WEFT_DIAG_ERROR, "service.skipped", "position=%llu type=%s subject=\"%s\" reason=\"%s\"",
@@ -498,132 +437,33 @@ void weft_applier_tick(weft_applier_t *self, int64_t now_ms) {
 weft_err_t weft_applier_flush(weft_applier_t *self) {
     if (self->lazy.position.value == self->stored.position.value || self->in_transaction)
         return WEFT_OK;
-    weft_err_t rc = s_begin(self);
+    weft_err_t rc = weft_applier_tx_begin(self);
     if (rc != WEFT_OK) return rc;
     rc = weft_service_store_move(self->store, &self->lazy);
     if (rc != WEFT_OK) {
-        s_rollback(self);
+        weft_applier_tx_rollback(self);
         return rc;
     }
-    rc = s_commit(self);
+    rc = weft_applier_tx_commit(self);
     if (rc == WEFT_OK) self->stored = self->lazy;
     return rc;
 }
 
 weft_err_t weft_applier_adopt(weft_applier_t *self, const weft_resume_t *to) {
     WEFT_ASSERT(!self->busy);
-    weft_err_t rc = s_begin(self);
+    weft_err_t rc = weft_applier_tx_begin(self);
     if (rc != WEFT_OK) return rc;
     rc = weft_service_store_adopt(self->store, to);
     if (rc != WEFT_OK) {
-        s_rollback(self);
+        weft_applier_tx_rollback(self);
         return rc;
     }
-    rc = s_commit(self);
+    rc = weft_applier_tx_commit(self);
     if (rc == WEFT_OK) self->stored = self->lazy = *to;
     return rc;
 }
 
-/* ---- parked events */
-
-static weft_err_t s_parked_event(const weft_parked_t *parked, weft_event_t *event, char **source) {
-    weft_mp_t r = weft_mp_reader(parked->event, parked->event_size);
-    weft_wire_event_t wire;
-    if (weft_wire_event_take(&r, &wire) != WEFT_OK || weft_mp_left(&r)) return WEFT_E_CORRUPT;
-    *source = strndup(wire.source, wire.source_size);
-    if (!*source) return WEFT_E_NOMEM;
-    *event = (weft_event_t){
-        .position = parked->position,
-        .chain = parked->chain,
-        .stored_us = parked->stored_us,
-        .type = parked->type,
-        .sequence = {wire.source_seq},
-        .time_us = wire.time_us,
-        .source = *source,
-        .subject = parked->subject,
-        .cause = {wire.cause},
-        .traceparent = wire.traceparent,
-        .data = wire.data,
-        .data_size = wire.data_size,
-        .raw = parked->event,
-        .raw_size = parked->event_size,
-    };
-    memcpy(event->origin.bytes, wire.origin, sizeof event->origin.bytes);
-    return WEFT_OK;
-}
-
-/* One row: applied and deleted in one transaction, or its failure noted. */
-static weft_err_t s_retry_one(weft_applier_t *self, const weft_parked_t *parked) {
-    weft_event_t event;
-    char *source = NULL;
-    weft_err_t rc = s_parked_event(parked, &event, &source);
-    if (rc == WEFT_OK) rc = s_begin(self);
-    if (rc != WEFT_OK) goto out;
-    weft_err_t handled = s_handle(self, &event, *parked->filter ? parked->filter : NULL);
-    rc = handled == WEFT_OK ? weft_service_store_unpark(self->store, parked) : handled;
-    if (rc == WEFT_OK)
-        rc = s_commit(self);
-    else
-        s_rollback(self);
-    if (handled == WEFT_OK) goto out;
-    rc = s_begin(self);
-    if (rc != WEFT_OK) goto out;
-    rc = weft_service_store_parked_failed(self->store, parked, self->reason);
-    if (rc == WEFT_OK)
-        rc = s_commit(self);
-    else
-        s_rollback(self);
-    if (rc == WEFT_OK) rc = WEFT_E_HANDLER;
-out:
-    free(source);
-    return rc;
-}
-
-/* The turn of one row: false ends the whole retry with *rc. */
-static bool s_turn(weft_applier_t *self, const weft_parked_t *parked, weft_map_t *failed,
-                   uint64_t *count, weft_err_t *rc) {
-    size_t size = strlen(parked->subject);
-    if (size && weft_map_get(failed, parked->subject, size)) return true;
-    *rc = s_retry_one(self, parked);
-    *count += *rc == WEFT_OK;
-    if (*rc == WEFT_E_HANDLER && size && !weft_map_put(failed, parked->subject, size, self))
-        *rc = WEFT_E_NOMEM;
-    return *rc == WEFT_OK || *rc == WEFT_E_HANDLER;
-}
-
-weft_err_t weft_applier_retry(weft_applier_t *self, const char *subject, uint64_t *done) {
-    if (self->in_transaction) return WEFT_E_STATE;
-    weft_map_t *failed = weft_map_new(); /* subjects whose turn has ended */
-    if (!failed) return WEFT_E_NOMEM;
-    weft_parked_t last = {0}, parked;
-    uint64_t count = 0;
-    bool some = false, going = true;
-    weft_err_t rc = WEFT_OK;
-    while (going) {
-        rc = weft_service_store_parked_next(self->store, subject, last.position,
-                                            last.filter ? last.filter : "", &parked);
-        if (rc != WEFT_OK) break;
-        weft_parked_free(&last);
-        last = parked;
-        going = s_turn(self, &parked, failed, &count, &rc);
-        some = some || rc == WEFT_E_HANDLER;
-    }
-    if (rc == WEFT_E_NOT_FOUND) rc = some ? WEFT_E_HANDLER : WEFT_OK;
-    weft_parked_free(&last);
-    weft_map_destroy(&failed, NULL);
-    if (done) *done = count;
-    weft_err_t loaded = s_load_parked(self);
-    return loaded != WEFT_OK ? loaded : rc;
-}
-
-weft_err_t weft_applier_drop(weft_applier_t *self, const char *subject, weft_position_t position,
-                             uint64_t *dropped) {
-    *dropped = 0;
-    if (self->in_transaction) return WEFT_E_STATE;
-    weft_err_t rc = weft_service_store_drop(self->store, subject, position, dropped);
-    weft_err_t loaded = s_load_parked(self);
-    return rc != WEFT_OK ? rc : loaded;
-}
+/* ---- figures */
 
 void weft_applier_info(const weft_applier_t *self, weft_applier_info_t *info) {
     *info = (weft_applier_info_t){.stored = self->stored.position,
