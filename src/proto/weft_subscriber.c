@@ -1,14 +1,8 @@
-/* weft_subscriber: see weft_subscriber.h for the rules.
- * position, chain: all up to here has gone into filling (or was of no interest). filling is what the
- * next take hands out, out what the last one did; held are live events that no record covers yet. */
-#include "weft_subscriber.h"
-
+/* weft_subscriber: see weft_subscriber.h for the rules. */
 #include "weft_assert.h"
 #include "weft_checksum.h"
-#include "weft_counters.h"
-#include "weft_entries.h"
 #include "weft_limits.h"
-#include "weft_map.h"
+#include "weft_subscriber_inner.h"
 #include "weft_type.h"
 
 #include <stdlib.h>
@@ -17,39 +11,6 @@
 #define ERROR_PAUSE_MS 1000 /* the bus has a passing trouble */
 #define BAD_PAGES_MAX 3     /* in a row: then something is broken for good */
 #define TYPES_KNOWN_MAX (2 * WEFT_TYPES_MAX)
-
-struct weft_subscriber {
-    weft_subscriber_state_t state;
-    weft_err_t stopped;
-    char **filters;
-    size_t filters_count;
-    weft_start_t start;
-    bool started; /* position holds (after the first WELCOME, or given) */
-    bool checked; /* log and chain of the position are known */
-    weft_uuid_t log;
-    uint64_t position, chain;
-    uint64_t handed_position;    /* by take */
-    uint64_t began, began_chain; /* where the first WELCOME put it */
-    bool begun, began_known;     /* after that; its chain is known */
-    uint64_t boot, head;
-    uint64_t target; /* CATCHUP ends here */
-    uint64_t request_id;
-    const weft_page_t *ahead; /* page in hand whose follower is asked for already */
-    int64_t request_at;       /* next request is due */
-    int64_t request_wait_ms;
-    uint64_t page_bytes; /* asked for: fewer after a page that did not come (C3) */
-    int64_t unsent_ms;   /* pause after a request that found no connection: grows */
-    unsigned bad_pages;
-    int64_t heard_ms; /* last record or WELCOME */
-    bool heard;
-    bool silent; /* greeting because of silence: the socket may be dead */
-    bool renew;
-    weft_map_t *types;
-    uint64_t round;
-    weft_entries_t held, filling, out;
-    size_t filling_live;
-    uint64_t from_catch_up, from_live, gaps, drops[WEFT_SUB_DROP_COUNT];
-};
 
 /* The only moves there are; the same list as the state chart in docs/protocol.md. */
 static const struct {
@@ -139,7 +100,7 @@ void weft_subscriber_bad(weft_subscriber_t *self) {
 
 /* ---- types */
 
-static weft_sub_type_t *s_type(weft_subscriber_t *self, const char *name, size_t size) {
+weft_sub_type_t *weft_subscriber_type(weft_subscriber_t *self, const char *name, size_t size) {
     weft_sub_type_t *type = weft_map_get(self->types, name, size);
     if (type) return type;
     if (weft_map_count(self->types) >= TYPES_KNOWN_MAX) {
@@ -169,13 +130,13 @@ static bool s_room(const weft_subscriber_t *self) {
            self->filling.count < WEFT_BATCH_READY_EVENTS_MAX;
 }
 
-static void s_greet(weft_subscriber_t *self, int64_t at_ms) {
+void weft_subscriber_greet(weft_subscriber_t *self, int64_t at_ms) {
     if (self->state != WEFT_SUBSCRIBER_GREETING) s_move(self, WEFT_SUBSCRIBER_GREETING);
     self->request_id = 0;
     self->request_at = at_ms;
 }
 
-static void s_catch_up(weft_subscriber_t *self, int64_t now_ms, uint64_t target) {
+void weft_subscriber_catch_up(weft_subscriber_t *self, int64_t now_ms, uint64_t target) {
     self->target = target;
     s_move(self, WEFT_SUBSCRIBER_CATCHUP);
     self->request_id = 0;
@@ -202,7 +163,7 @@ void weft_subscriber_next(weft_subscriber_t *self, int64_t now_ms, uint64_t rand
     if (self->state == WEFT_SUBSCRIBER_LIVE && now_ms - self->heard_ms >= WEFT_SILENCE_MS &&
         s_room(self)) {
         self->silent = true;
-        s_greet(self, now_ms); /* S3 */
+        weft_subscriber_greet(self, now_ms); /* S3 */
     }
     if (self->state == WEFT_SUBSCRIBER_GREETING && now_ms >= self->request_at) {
         action->kind = WEFT_SUBSCRIBER_HELLO;
@@ -225,7 +186,7 @@ void weft_subscriber_sent(weft_subscriber_t *self, int64_t now_ms, uint64_t id, 
     self->unsent_ms = sent ? WEFT_UNSENT_MS_MIN : weft_unsent_longer(self->unsent_ms);
     if (self->state == WEFT_SUBSCRIBER_CATCHUP) { /* C3: a slow bus gets more time at each repeat */
         if (sent) self->request_wait_ms *= 2;
-        if (self->request_wait_ms > 16 * WEFT_REQUEST_MS) s_greet(self, now_ms);
+        if (self->request_wait_ms > 16 * WEFT_REQUEST_MS) weft_subscriber_greet(self, now_ms);
     }
 }
 
@@ -290,7 +251,7 @@ void weft_subscriber_welcome(weft_subscriber_t *self, int64_t now_ms,
     self->request_wait_ms = WEFT_REQUEST_MS;
     self->target = self->head;
     if (self->position < self->head)
-        s_catch_up(self, now_ms, self->head);
+        weft_subscriber_catch_up(self, now_ms, self->head);
     else
         s_move(self, WEFT_SUBSCRIBER_LIVE);
 }
@@ -320,7 +281,7 @@ void weft_subscriber_error(weft_subscriber_t *self, int64_t now_ms, const weft_e
         self->start == WEFT_START_BEGINNING && self->position == self->began) {
         /* trimmed since WELCOME: begin at what is kept now */
         self->started = self->checked = self->begun = false;
-        s_greet(self, now_ms + WEFT_UNSENT_MS_MAX);
+        weft_subscriber_greet(self, now_ms + WEFT_UNSENT_MS_MAX);
         return;
     }
     if (s_refuses(error->code)) {
@@ -349,7 +310,7 @@ static bool s_take_page(weft_subscriber_t *self, const weft_page_t *page, const 
         if (!weft_mp_str(&r, &name, &name_size)) return false;
         if (!type || type->size != name_size || memcmp(type->name, name, name_size) != 0) {
             if (weft_type_check(name, name_size) != WEFT_OK) return false;
-            type = s_type(self, name, name_size);
+            type = weft_subscriber_type(self, name, name_size);
             if (!type || !type->matched) return false;
         }
         entry.type = type;
@@ -404,7 +365,7 @@ void weft_subscriber_page(weft_subscriber_t *self, int64_t now_ms, const weft_pa
         return;
     }
     if (!s_of_this_boot(self, page)) {
-        s_greet(self, now_ms); /* S3 */
+        weft_subscriber_greet(self, now_ms); /* S3 */
         return;
     }
     size_t count = self->filling.count, bytes = self->filling.bytes.size;
@@ -431,141 +392,6 @@ void weft_subscriber_page(weft_subscriber_t *self, int64_t now_ms, const weft_pa
         self->request_at = stuck ? now_ms + ERROR_PAUSE_MS : now_ms;
     }
     if (self->position >= self->target) s_move(self, WEFT_SUBSCRIBER_LIVE);
-}
-
-/* ---- live */
-
-void weft_subscriber_events(weft_subscriber_t *self, const char *name, size_t name_size,
-                            const void *body, size_t size) {
-    if (self->state != WEFT_SUBSCRIBER_LIVE) return;
-    weft_mp_t r = weft_mp_reader(body, size);
-    weft_sub_type_t *type = weft_type_check(name, name_size) == WEFT_OK
-                                ? s_type(self, name, name_size)
-                                : NULL;
-    if (!type) {
-        self->drops[WEFT_SUB_DROP_MALFORMED]++;
-        return;
-    }
-    if (!type->matched) return; /* S1: ZeroMQ's prefixes match more */
-    while (weft_mp_left(&r)) {
-        weft_wire_event_t event;
-        weft_entry_t entry = {.type = type, .live = true};
-        if (!weft_stamp_take(&r, &entry.stamp) || weft_wire_event_take(&r, &event) != WEFT_OK) {
-            self->drops
-                [WEFT_SUB_DROP_MALFORMED]++; /* what follows cannot be read: the record will tell of a gap */
-            return;
-        }
-        entry.checksum = weft_checksum_row(entry.stamp.position, entry.stamp.stored_us, type->hash,
-                                           weft_hash(event.bytes, event.size));
-        if (self->held.bytes.size + event.size > WEFT_HOLD_BYTES_MAX) { /* S1 */
-            weft_entries_clear(&self->held);
-            self->drops[WEFT_SUB_DROP_HELD_TOO_MUCH]++;
-        }
-        if (!weft_entries_add(&self->held, &entry, &event)) {
-            weft_subscriber_stop(self, WEFT_E_NOMEM);
-            return;
-        }
-    }
-}
-
-static bool s_in_record(const weft_entries_t *held, size_t i, const weft_record_t *record) {
-    const weft_entry_t *entry = &held->items[i];
-    if (entry->stamp.position <= record->prev || entry->stamp.position > record->last) return false;
-    return i == 0 ||
-           held->items[i - 1].stamp.position != entry->stamp.position; /* S1: doubles vanish */
-}
-
-/* Does what is held in (prev, last] agree with the record, for each type that a filter matches? */
-static bool s_covers(weft_subscriber_t *self, const weft_record_t *record) {
-    uint64_t held = 0, wanted = 0;
-    self->round++;
-    for (size_t i = 0; i < self->held.count; i++) {
-        if (!s_in_record(&self->held, i, record)) continue;
-        const weft_entry_t *entry = &self->held.items[i];
-        weft_sub_type_t *type = entry->type;
-        if (type->round != self->round) {
-            type->round = self->round;
-            type->count = type->sum = 0;
-        }
-        type->count++;
-        type->sum += entry->checksum;
-        held++;
-    }
-    for (size_t i = 0; i < record->types_count; i++) {
-        const weft_record_type_t *want = &record->types[i];
-        weft_sub_type_t *type = s_type(self, want->type, want->type_size);
-        if (!type) return false;
-        if (!type->matched || !want->count) continue;
-        if (type->round != self->round || type->count != want->count || type->sum != want->sum)
-            return false;
-        wanted += want->count;
-    }
-    return held == wanted;
-}
-
-/* Is all that is held new, once each, and within the record? The list is sorted. */
-static bool s_whole(const weft_subscriber_t *self, const weft_record_t *record) {
-    const weft_entries_t *held = &self->held;
-    uint64_t before = record->prev > self->position ? record->prev : self->position;
-    for (size_t i = 0; i < held->count; i++) {
-        if (held->items[i].stamp.position <= before) return false;
-        before = held->items[i].stamp.position;
-    }
-    return before <= record->last;
-}
-
-static bool s_apply(weft_subscriber_t *self, const weft_record_t *record) {
-    if (!self->filling.count && s_whole(self, record)) {
-        weft_entries_t empty = self->filling;
-        self->filling = self->held;
-        self->held = empty;
-        self->filling_live = self->filling.count;
-        return true;
-    }
-    for (size_t i = 0; i < self->held.count; i++) {
-        const weft_entry_t *entry = &self->held.items[i];
-        if (!s_in_record(&self->held, i, record) || entry->stamp.position <= self->position)
-            continue;
-        if (!weft_entries_copy(&self->filling, &self->held, i)) {
-            weft_subscriber_stop(self, WEFT_E_NOMEM);
-            return false;
-        }
-        self->filling_live++;
-    }
-    return true;
-}
-
-void weft_subscriber_record(weft_subscriber_t *self, int64_t now_ms, const weft_record_t *record) {
-    if (self->state != WEFT_SUBSCRIBER_LIVE) return;
-    if (record->boot != self->boot || memcmp(&record->log, &self->log, sizeof self->log) != 0) {
-        self->drops[WEFT_SUB_DROP_OTHER_BOOT]++;
-        s_greet(self, now_ms); /* S3 */
-        return;
-    }
-    self->heard_ms = now_ms;
-    if (record->last > self->head) self->head = record->last;
-    weft_entries_sort(&self->held);
-    if (record->last <= self->position) { /* S2: seen */
-        if (record->last == self->position && self->checked && record->chain != self->chain)
-            weft_subscriber_stop(self, WEFT_E_FORKED);
-        weft_entries_drop(&self->held, record->last);
-        return;
-    }
-    if (record->prev == self->position && self->checked && record->prev_chain != self->chain) {
-        weft_subscriber_stop(self, WEFT_E_FORKED); /* S2 */
-        return;
-    }
-    if (record->prev > self->position || !s_covers(self, record)) {
-        if (self->state == WEFT_SUBSCRIBER_STOPPED) return;
-        self->gaps++;
-        s_catch_up(self, now_ms, record->last); /* S2: a gap */
-        return;
-    }
-    if (!s_apply(self, record)) return;
-    self->position = record->last;
-    self->chain = record->chain;
-    self->checked = true;
-    weft_entries_drop(&self->held, record->last);
 }
 
 /* ---- handing out */
