@@ -126,17 +126,30 @@ static weft_err_t s_ask(weft_ask_t *self, const weft_ask_kind_t *kind, int timeo
 
 /* ---- the kinds */
 
-static void s_put_hello(weft_buf_t *w, void *body, uint64_t id) {
-    weft_hello_t *hello = body;
-    hello->id = id;
-    weft_hello_encode(w, hello);
-}
+/* For weft_ask_kind_t, which knows no types. */
+#define PUT(name)                                                      \
+    static void s_put_##name(weft_buf_t *w, void *body, uint64_t id) { \
+        weft_##name##_t *in = body;                                    \
+        in->id = id;                                                   \
+        weft_##name##_encode(w, in);                                   \
+    }
+#define GET(name)                                                                             \
+    static weft_err_t s_get_##name(const void *bytes, size_t size, void *out, uint64_t *id) { \
+        weft_err_t rc = weft_##name##_decode(bytes, size, out);                               \
+        *id = ((weft_##name##_t *) out)->id;                                                  \
+        return rc;                                                                            \
+    }
 
-static weft_err_t s_get_welcome(const void *bytes, size_t size, void *out, uint64_t *id) {
-    weft_err_t rc = weft_welcome_decode(bytes, size, out);
-    *id = ((weft_welcome_t *) out)->id;
-    return rc;
-}
+PUT(hello)
+PUT(status)
+PUT(trim)
+PUT(effects)
+PUT(trace)
+GET(welcome)
+GET(state)
+GET(trimmed)
+GET(page)
+GET(found)
 
 weft_err_t weft_ask_origin(weft_ask_t *self, int timeout_ms, const weft_uuid_t *origin,
                            weft_welcome_t *welcome, weft_origin_state_t *out) {
@@ -154,35 +167,11 @@ weft_err_t weft_ask_welcome(weft_ask_t *self, int timeout_ms, weft_welcome_t *ou
     return weft_ask_origin(self, timeout_ms, NULL, out, NULL);
 }
 
-static void s_put_status(weft_buf_t *w, void *body, uint64_t id) {
-    weft_status_t *status = body;
-    status->id = id;
-    weft_status_encode(w, status);
-}
-
-static weft_err_t s_get_state(const void *bytes, size_t size, void *out, uint64_t *id) {
-    weft_err_t rc = weft_state_decode(bytes, size, out);
-    *id = ((weft_state_t *) out)->id;
-    return rc;
-}
-
 weft_err_t weft_ask_state(weft_ask_t *self, int timeout_ms, weft_state_t *out) {
     static const weft_ask_kind_t kind = {WEFT_COMMAND_STATUS, s_put_status, WEFT_COMMAND_STATE,
                                          s_get_state};
     weft_status_t status = {0};
     return s_ask(self, &kind, timeout_ms, &status, out);
-}
-
-static void s_put_trim(weft_buf_t *w, void *body, uint64_t id) {
-    weft_trim_t *trim = body;
-    trim->id = id;
-    weft_trim_encode(w, trim);
-}
-
-static weft_err_t s_get_trimmed(const void *bytes, size_t size, void *out, uint64_t *id) {
-    weft_err_t rc = weft_trimmed_decode(bytes, size, out);
-    *id = ((weft_trimmed_t *) out)->id;
-    return rc;
 }
 
 weft_err_t weft_ask_trim(weft_ask_t *self, int timeout_ms, const weft_trim_t *trim,
@@ -198,12 +187,6 @@ static void s_put_fetch(weft_buf_t *w, void *body, uint64_t id) {
     if (fetch->id) fetch->max_bytes = weft_page_bytes_less(fetch->max_bytes); /* a repeat */
     fetch->id = id;
     weft_fetch_encode(w, fetch);
-}
-
-static weft_err_t s_get_page(const void *bytes, size_t size, void *out, uint64_t *id) {
-    weft_err_t rc = weft_page_decode(bytes, size, out);
-    *id = ((weft_page_t *) out)->id;
-    return rc;
 }
 
 weft_err_t weft_ask_page(weft_ask_t *self, int timeout_ms, uint64_t after,
@@ -228,24 +211,6 @@ weft_err_t weft_ask_page(weft_ask_t *self, int timeout_ms, uint64_t after,
 }
 
 /* ---- causes */
-
-static void s_put_effects(weft_buf_t *w, void *body, uint64_t id) {
-    weft_effects_t *effects = body;
-    effects->id = id;
-    weft_effects_encode(w, effects);
-}
-
-static void s_put_trace(weft_buf_t *w, void *body, uint64_t id) {
-    weft_trace_t *trace = body;
-    trace->id = id;
-    weft_trace_encode(w, trace);
-}
-
-static weft_err_t s_get_found(const void *bytes, size_t size, void *out, uint64_t *id) {
-    weft_err_t rc = weft_found_decode(bytes, size, out);
-    *id = ((weft_found_t *) out)->id;
-    return rc;
-}
 
 static weft_err_t s_positions(weft_ask_t *self, weft_err_t rc, const weft_found_t *found,
                               uint64_t *out, size_t *count) {
