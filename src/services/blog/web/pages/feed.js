@@ -54,8 +54,10 @@ export class Feed {
     addOwnComment(postId, comment) {
         const post = this.posts.get(postId);
         if (!post) return;
-        if (!post.comments.some((one) => one.id === comment.id)) post.comments.push({...comment, own: true});
-        this.told.post(post, false);
+        const known = this.known(postId, comment.id);
+        if (!known) post.comments.push({...comment, own: true});
+        /* It may have been judged before its writer knew it as its own. */
+        this.told.post(post, false, known && known.status !== comment.status ? known : null);
     }
 
     /* The stream may be faster than the answer to a write, and what it tells is later: the verdict on a
