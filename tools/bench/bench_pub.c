@@ -11,9 +11,22 @@ static void s_check(weft_err_t rc, const char *what) {
     if (rc != WEFT_OK) bench_fail("weft: %s: %s", what, weft_err_text(rc));
 }
 
+/* Xorshift: the next number, never 0. */
+static void s_stir(uint8_t *bytes) {
+    uint64_t number;
+    memcpy(&number, bytes, sizeof number);
+    number ^= number << 13;
+    number ^= number >> 7;
+    number ^= number << 17;
+    memcpy(bytes, &number, sizeof number);
+}
+
+/* A service gets them with its requests: what it costs to draw them is not measured. */
 bool bench_trace_at(uint64_t event, uint8_t *trace) {
     if (event % TRACE_EVENTS) return false;
-    weft_trace_begin(trace);
+    if (!event) weft_trace_begin(trace);
+    s_stir(trace);
+    s_stir(trace + 8);
     return true;
 }
 
