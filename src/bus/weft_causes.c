@@ -156,7 +156,7 @@ weft_err_t weft_causes_open(weft_causes_t **out, const char *path, const weft_uu
     if (!self) return WEFT_E_NOMEM;
     s_machine(machine);
     weft_err_t rc = weft_db_open(&self->db, path, WEFT_DB_CREATE, true, PAGE_BYTES);
-    if (rc == WEFT_OK) rc = weft_db_exec(self->db, "PRAGMA cache_size=-8192");
+    if (rc == WEFT_OK) rc = weft_db_exec(self->db, "PRAGMA cache_size=-4096");
     if (rc == WEFT_OK) rc = s_schema(self, log);
     if (rc == WEFT_OK) rc = s_load(self, log, machine);
     if (rc == WEFT_OK) rc = s_mark(self, machine);
