@@ -158,18 +158,20 @@ static bool s_find_picks(weft_log_reader_t *self, uint64_t block, size_t *count)
     return weft_stmt_done(&self->postings) == WEFT_OK && found && *count <= WEFT_LOG_PICKS_MAX;
 }
 
-/* Go to the end of a block by its postings. */
+/* Go to the end of a block by its postings, unless the page is full before an event of interest: looking
+ * into the postings alone may have filled it. */
 static weft_err_t s_pick(weft_log_reader_t *self, weft_page_work_t *page, uint64_t end,
                          size_t count) {
     weft_err_t rc = WEFT_OK;
     page->rows += BLOCK_ROWS;
-    for (size_t i = 0; i < count && rc == WEFT_OK && s_open_page(page); i++) {
+    for (size_t i = 0; i < count; i++) {
         if (self->picks[i] <= page->out->next) continue;
+        if (!s_open_page(page)) return WEFT_OK;
         page->rows += PICK_ROWS;
         rc = s_pick_row(self, page, self->picks[i]);
-        if (rc == WEFT_OK && !s_open_page(page)) return WEFT_OK;
+        if (rc != WEFT_OK || page->closed) return rc;
     }
-    if (rc != WEFT_OK || page->out->next == end) return rc;
+    if (page->out->next == end) return WEFT_OK;
     rc = weft_log_reader_verify(self, end, &page->out->chain);
     if (rc == WEFT_OK) page->out->next = end;
     return rc;

@@ -129,6 +129,28 @@ static void a_page_goes_far_past_what_is_of_no_interest(void **state) {
     assert_int_equal(pages, 1);
 }
 
+/* What a page looks at is counted: 64 a block of postings and 16 a row that they name. After 21 blocks of
+ * 191 rows each 65,520 of 65,536 are used up, so the next block's postings fill the page before any of its
+ * rows: the block is for the page behind it. */
+static void a_page_that_is_full_at_a_block_leaves_its_events_to_the_next(void **state) {
+    enum { FULL_BLOCKS = 24, EACH = 191 };
+    fixture_t *f = *state;
+    static uint64_t found[FULL_BLOCKS * WEFT_POSTINGS_BLOCK];
+    uint64_t seq = 0;
+    size_t pages;
+    for (unsigned block = 0; block < FULL_BLOCKS; block++) {
+        fixture_begin(f);
+        for (unsigned i = 0; i < WEFT_POSTINGS_BLOCK; i++)
+            assert_true(fixture_take(f, i % 20 == 0 && i / 20 < EACH ? "r.x" : "a.c", 1, ++seq, 1));
+        assert_rc(fixture_end(f), WEFT_OK);
+    }
+    size_t count = s_read(f, 0, "r.x", WEFT_PAGE_EVENTS_MAX, WEFT_PAGE_BYTES_MAX, found, &pages);
+    assert_int_equal(pages, 2);
+    assert_int_equal(count, FULL_BLOCKS * EACH);
+    for (size_t i = 0; i < count; i++)
+        assert_int_equal(found[i], i / EACH * WEFT_POSTINGS_BLOCK + i % EACH * 20 + 1);
+}
+
 static void a_block_that_was_half_full_at_a_restart_gets_its_postings(void **state) {
     fixture_t *f = *state;
     uint64_t seed = 13, seq = s_fill(f, 0, WEFT_POSTINGS_BLOCK + 1000, &seed);
@@ -204,6 +226,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         T(pages_by_postings_are_those_of_a_scan),
         T(a_page_goes_far_past_what_is_of_no_interest),
+        T(a_page_that_is_full_at_a_block_leaves_its_events_to_the_next),
         T(a_block_that_was_half_full_at_a_restart_gets_its_postings),
         T(a_batch_that_was_taken_back_leaves_no_postings),
         T(without_postings_or_with_damaged_ones_it_scans),
