@@ -84,16 +84,17 @@ def test_the_index_of_causes_catches_up():
     assert figures["index_behind_events"] >= 0 and figures["index_caught_up_s"] > 0, figures
 
 
-def test_a_log_grows_and_is_started_again():
-    figures, _, err = run("growth")
+def test_all_rows_in_one_run():
+    """growth and sparse share a log."""
+    bench, directory, err = start("all", "--tiny", "--rounds", "1", "--json", store("all.json"))
+    bench.communicate(timeout=200 * SLOW)
+    assert bench.returncode == 0, read(err)
+    check_nothing_left(bench, directory)
+    figures = json.loads(read(store("all.json")))
     # a row each in two tables, numbers and half a trace-id
     assert 10 < figures["growth_index_bytes"] < 100, figures
     assert figures["growth_bytes_100"] > 235 and figures["start_s"] > 0, figures
-    assert "start 5 of 5" in err, err
-
-
-def test_a_rare_type_is_read_from_a_long_log():
-    figures, _, _ = run("sparse")
+    assert "start 5 of 5" in read(err), read(err)
     check_ratio(figures, "sparse_vs_full")
 
 

@@ -23,6 +23,7 @@ void bench_log_fill(bench_log_t *self, uint64_t events, bool rare) {
     bench_crew_go(&crew);
     bench_crew_join(&crew, publisher);
     self->events += publisher->count;
+    if (rare) self->rare += (load.count + BENCH_RARE_EACH - 1) / BENCH_RARE_EACH;
     bench_crew_end(&crew);
     if (!self->system->settle) return;
     bench_progress("%s: its work behind %llu events", self->system->name,

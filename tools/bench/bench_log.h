@@ -8,6 +8,7 @@ typedef struct {
     const bench_system_t *system;
     bench_server_t server;
     uint64_t events;
+    uint64_t rare; /* of them */
 } bench_log_t;
 
 /* On a fresh directory. */

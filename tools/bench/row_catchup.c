@@ -55,8 +55,7 @@ void bench_row_catchup(void) {
 
 static void s_measure_sparse(const void *arg, bench_figures_t *out) {
     const bench_log_t *log = arg;
-    /* Each fill begins with a rare event, so there may be a few more. */
-    out->values[0] = 1 / bench_log_read(log, 1, BENCH_RARE_TYPE, log->events / BENCH_RARE_EACH);
+    out->values[0] = 1 / bench_log_read(log, 1, BENCH_RARE_TYPE, log->rare);
 }
 
 static void s_measure_full(const void *arg, bench_figures_t *out) {
