@@ -18,11 +18,13 @@
 #include "weft_trimmer.h"
 
 #include <errno.h>
+#include <sched.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
 
+#define LOOK_US 100  /* a publisher that waits for each event has sent the next one by then */
 #define LEAVE_MS 200 /* at the end the last records and acks may still go out */
 
 struct weft_bus {
@@ -40,6 +42,7 @@ struct weft_bus {
     weft_bus_stats_t stats;
     weft_trimmer_t trimmer;
     int64_t record_due_ms;
+    int64_t look_until_us;   /* for the event behind a lone one */
     void (*turn)(void *arg); /* may be NULL */
     void *turn_arg;
 };
@@ -255,6 +258,7 @@ static bool s_commit(weft_bus_t *self) {
     weft_bus_stat_add(&self->stats.commits, 1);
     weft_histogram_add(&self->stats.commit_us, (uint64_t) took_us);
     weft_histogram_add(&self->stats.batch_events, count);
+    if (count == 1) self->look_until_us = weft_os_monotonic_us() + LOOK_US;
     weft_bus_stat_set(&self->stats.head, weft_sequencer_position(self->sequencer));
     weft_bus_stat_set(&self->stats.wal_bytes, weft_store_wal_bytes(self->store));
     weft_diag(WEFT_DIAG_DEBUG, "bus.commit", "events=%zu us=%lld", count, (long long) took_us);
@@ -328,6 +332,17 @@ static bool s_stopped(weft_bus_t *self) {
     return read(self->stop_fd, &value, sizeof value) == (ssize_t) sizeof value;
 }
 
+/* As zmq_poll. Behind a lone event it looks for a moment before it sleeps: to be woken takes a good part of
+ * what such an event takes in all. */
+static int s_poll(const weft_bus_t *self, zmq_pollitem_t *items, int count, int64_t wait_ms) {
+    while (wait_ms && weft_os_monotonic_us() < self->look_until_us) {
+        int ready = zmq_poll(items, count, 0);
+        if (ready) return ready;
+        sched_yield();
+    }
+    return zmq_poll(items, count, wait_ms);
+}
+
 weft_err_t weft_bus_run(weft_bus_t *self) {
     zmq_pollitem_t items[] = {
         {.socket = self->sockets.ingest, .events = ZMQ_POLLIN},
@@ -342,7 +357,7 @@ weft_err_t weft_bus_run(weft_bus_t *self) {
         int64_t trim_ms = weft_trimmer_wait_ms(&self->trimmer);
         if (trim_ms >= 0 && trim_ms < wait_ms) wait_ms = trim_ms;
         if (wait_ms < 0 || weft_ingest_pending(self->ingest)) wait_ms = 0;
-        if (zmq_poll(items, 4, wait_ms) < 0) {
+        if (s_poll(self, items, 4, wait_ms) < 0) {
             if (errno == EINTR) continue;
             weft_diag(WEFT_DIAG_ERROR, "bus.poll", "error=\"%s\"", zmq_strerror(errno));
             return WEFT_E_IO;

@@ -110,9 +110,9 @@ void weft_link_arm(weft_link_t *self, int64_t at_ms) {
     weft_link_arm_us(self, at_ms > last_ms ? INT64_MAX : at_ms < 0 ? 0 : at_ms * 1000);
 }
 
-void weft_link_wait(weft_link_t *self, int timeout_ms) {
+bool weft_link_wait(weft_link_t *self, int timeout_ms) {
     struct pollfd item = {.fd = self->epoll_fd, .events = POLLIN};
-    poll(&item, 1, timeout_ms);
+    return poll(&item, 1, timeout_ms) > 0;
 }
 
 uint64_t weft_link_request_id(weft_link_t *self) {

@@ -28,8 +28,8 @@ void weft_link_drop(weft_link_t *self, void **socket);
 /* Descriptor turns readable at that monotonic time (ms, µs), INT64_MAX: not by time. */
 void weft_link_arm(weft_link_t *self, int64_t at_ms);
 void weft_link_arm_us(weft_link_t *self, int64_t at_us);
-/* Wait until the descriptor is readable: timeout_ms -1 for ever. */
-void weft_link_wait(weft_link_t *self, int timeout_ms);
+/* Wait until the descriptor is readable: timeout_ms -1 for ever. False: it is not. */
+bool weft_link_wait(weft_link_t *self, int timeout_ms);
 
 /* A fresh request id (C3): a step of splitmix64 from a random seed, since it is asked for often. */
 uint64_t weft_link_request_id(weft_link_t *self);

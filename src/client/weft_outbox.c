@@ -261,7 +261,7 @@ int weft_outbox_fd(const weft_outbox_t *self) {
 }
 
 void weft_outbox_wait(weft_outbox_t *self, int timeout_ms) {
-    weft_relay_wait(self->relay, timeout_ms);
+    (void) weft_relay_wait(self->relay, timeout_ms);
 }
 
 bool weft_outbox_linked(const weft_outbox_t *self) {

@@ -8,11 +8,13 @@
 #include "weft_type.h"
 #include "weft_wire_event.h"
 
+#include <sched.h>
 #include <stdlib.h>
 #include <string.h>
 
 /* A message an event, each 20 µs, keeps four threads so busy that all wait longer than this. */
 #define GATHER_US 100
+#define LOOK_US 300     /* two commits of one event */
 #define STEP_EVENTS 64u /* under load the sockets are looked after once in so many events */
 
 typedef struct {
@@ -158,17 +160,26 @@ void weft_pub_trace(weft_pub_t *self, const uint8_t *trace) {
     if (trace) memcpy(self->trace, trace, sizeof self->trace);
 }
 
+/* An acknowledgement is there after one commit: to look for it takes less than to sleep and be woken. */
+static void s_look(weft_pub_t *self) {
+    int64_t until_us = weft_os_monotonic_us() + LOOK_US;
+    while (!weft_relay_wait(self->relay, 0) && weft_os_monotonic_us() < until_us) sched_yield();
+}
+
 weft_err_t weft_pub_wait(weft_pub_t *self, weft_sequence_t sequence, int timeout_ms,
                          weft_position_t *position) {
     int64_t end_ms = weft_os_monotonic_ms() + timeout_ms;
     if (!sequence.value || sequence.value > self->last) return WEFT_E_ARG;
-    for (;;) {
+    for (bool look = timeout_ms != 0;; look = false) {
         weft_err_t rc = weft_relay_step(self->relay);
         if (rc != WEFT_OK) return rc;
         if (weft_pub_acked(self).value >= sequence.value) break;
         int64_t left = timeout_ms < 0 ? -1 : end_ms - weft_os_monotonic_ms();
         if (timeout_ms >= 0 && left <= 0) return WEFT_E_TIMEOUT;
-        weft_relay_wait(self->relay, (int) left);
+        if (look)
+            s_look(self);
+        else
+            (void) weft_relay_wait(self->relay, (int) left);
     }
     if (position) {
         const weft_publisher_t *publisher = weft_relay_publisher(self->relay);

@@ -333,8 +333,8 @@ int weft_relay_fd(const weft_relay_t *self) {
     return self->link.epoll_fd;
 }
 
-void weft_relay_wait(weft_relay_t *self, int timeout_ms) {
-    weft_link_wait(&self->link, timeout_ms);
+bool weft_relay_wait(weft_relay_t *self, int timeout_ms) {
+    return weft_link_wait(&self->link, timeout_ms);
 }
 
 const weft_publisher_t *weft_relay_publisher(const weft_relay_t *self) {

@@ -51,7 +51,7 @@ weft_err_t weft_relay_step(weft_relay_t *self);
 /* Tell the bus how the owner is doing; lost if the bus is away. */
 void weft_relay_report(weft_relay_t *self, const weft_report_t *report);
 int weft_relay_fd(const weft_relay_t *self);
-void weft_relay_wait(weft_relay_t *self, int timeout_ms);
+bool weft_relay_wait(weft_relay_t *self, int timeout_ms);
 const weft_publisher_t *weft_relay_publisher(const weft_relay_t *self);
 
 #endif

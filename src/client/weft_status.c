@@ -126,7 +126,7 @@ weft_err_t weft_bus_status(const char *bus, int timeout_ms, char **json) {
         if (!sent) sent = weft_link_send(&link, WEFT_COMMAND_STATUS, &body) == WEFT_OK;
         rc = s_answer(&link, status.id, json);
         if (rc != WEFT_E_AGAIN) break;
-        weft_link_wait(&link, AGAIN_MS);
+        (void) weft_link_wait(&link, AGAIN_MS);
     } while (weft_os_monotonic_ms() < end_ms);
     weft_buf_free(&body);
     weft_link_close(&link);

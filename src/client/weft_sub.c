@@ -286,7 +286,7 @@ weft_err_t weft_sub_recv(weft_sub_t *self, int timeout_ms, weft_batch_t *batch) 
         if (rc != WEFT_OK) return rc; /* what came before is handed out first */
         int64_t left = timeout_ms < 0 ? -1 : end_ms - weft_os_monotonic_ms();
         if (timeout_ms >= 0 && left <= 0) return WEFT_E_TIMEOUT;
-        weft_link_wait(&self->link, (int) left);
+        (void) weft_link_wait(&self->link, (int) left);
     }
 }
 
