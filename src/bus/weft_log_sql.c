@@ -113,7 +113,7 @@ const char weft_sql_copy_readers[] = "INSERT INTO main.readers"
                                      " SELECT instance, name, resume, seen_us FROM source.readers";
 const char weft_sql_copy_anchor[] = "SELECT value FROM main.meta WHERE key = 'anchor_position'";
 const char weft_sql_types_unused[] =
-    "DELETE FROM types WHERE id NOT IN (SELECT DISTINCT type FROM events)";
+    "DELETE FROM types WHERE id > (SELECT coalesce(max(type), 0) FROM events)";
 const char weft_sql_origins_forget[] = "DELETE FROM origins WHERE position > ?1";
 const char weft_sql_origin_add[] =
     "INSERT OR IGNORE INTO origins(origin, source, last, position, chain, sum)"

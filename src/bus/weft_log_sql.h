@@ -56,7 +56,7 @@ extern const char weft_sql_copy_has_readers[]; /* → 1 if the source knows read
 extern const char weft_sql_copy_readers[];
 /* For a copy that ends earlier; the rows beyond are not in it. */
 extern const char weft_sql_copy_anchor[];    /* → position before the first row */
-extern const char weft_sql_types_unused[];   /* types without a row go */
+extern const char weft_sql_types_unused[];   /* types that came later go; the ids have no holes */
 extern const char weft_sql_origins_forget[]; /* position: origins with a row beyond it go */
 extern const char weft_sql_origin_add[];     /* as origin_put; one that is there stays as it is */
 
