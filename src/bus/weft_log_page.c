@@ -133,10 +133,13 @@ static weft_err_t s_pick_row(weft_log_reader_t *self, weft_page_work_t *page, ui
     return rc == WEFT_OK ? checked : weft_log_unreadable(self, rc, position);
 }
 
+/* Is a row of that type to be looked at? Also if its name cannot be read, or no row has vouched for it
+ * yet: by a damaged name all its events would be passed over without a word. */
 static bool s_wanted_id(void *arg, int64_t id) {
     weft_log_reader_t *self = arg;
     const weft_log_type_t *type;
-    return weft_log_type(self, id, &type) == WEFT_OK && type && s_wanted(self, (size_t) id);
+    if (weft_log_type(self, id, &type) != WEFT_OK || !type || !type->vouched) return true;
+    return s_wanted(self, (size_t) id);
 }
 
 /* Does the block have postings, and few events of interest? Then self->picks holds their positions. */

@@ -14,6 +14,7 @@ typedef struct {
     char *name; /* NULL: no such id */
     size_t size;
     uint64_t hash;
+    bool vouched; /* by the checksum of a row that has it: the name is what was written */
 } weft_log_type_t;
 
 struct weft_log_reader {

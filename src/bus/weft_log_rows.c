@@ -115,6 +115,7 @@ weft_err_t weft_log_check_row(weft_log_reader_t *self, weft_log_row_t *row, uint
                                       row->event_hash);
     if (weft_checksum_chain(previous_chain, row->checksum) != row->chain)
         return weft_log_damaged(self, row->position, s_misfit);
+    self->types[row->type].vouched = true;
     return WEFT_OK;
 }
 

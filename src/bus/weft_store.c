@@ -37,6 +37,7 @@ struct weft_store {
     int wal_pages_target;
     int64_t last_type; /* highest id in types */
     bool full;         /* commits of events wait for the disk */
+    bool block_whole;  /* the block that was not full at the start */
     weft_stmt_t insert, insert_many, type_insert, origin, origin_put;
     weft_stmt_t look, forget, meta_put, reader_put, readers_forget;
     weft_store_index_t index;
@@ -95,6 +96,23 @@ static weft_err_t s_enter_directory(weft_store_t *self, const char *dir, char *r
     return WEFT_OK;
 }
 
+/* Are the rows of the block that is not full yet whole? Its postings will be made from them. */
+static weft_err_t s_check_block(weft_store_t *self, weft_log_reader_t *reader) {
+    weft_filters_t none = {0};
+    weft_buf_t nothing = {0};
+    weft_err_t rc = WEFT_OK;
+    uint64_t start = weft_postings_block(self->head.position + 1) * WEFT_POSTINGS_BLOCK;
+    weft_log_page_t page = {.next = start > self->head.anchor ? start : self->head.anchor};
+    while (rc == WEFT_OK && page.next < self->head.position)
+        rc = weft_log_reader_page(reader, page.next, &none, 1, 0, &nothing, &page);
+    weft_buf_free(&nothing);
+    self->block_whole = rc == WEFT_OK;
+    if (rc != WEFT_E_CORRUPT) return rc;
+    weft_diag(WEFT_DIAG_WARN, "store.block", "reason=\"%s\" action=no_postings",
+              weft_log_reader_reason(reader));
+    return WEFT_OK;
+}
+
 /* Start after the last row; it must be whole (P6). Older rows are checked as they are read. */
 static weft_err_t s_check_head(weft_store_t *self, char *reason, size_t size) {
     weft_log_reader_t *reader = NULL;
@@ -102,6 +120,7 @@ static weft_err_t s_check_head(weft_store_t *self, char *reason, size_t size) {
     if (rc == WEFT_OK) rc = weft_log_reader_begin(reader, &self->head);
     if (rc == WEFT_OK) rc = weft_log_reader_verify_head(reader);
     if (rc == WEFT_OK) self->meta = *weft_log_reader_meta(reader);
+    if (rc == WEFT_OK) rc = s_check_block(self, reader);
     if (rc == WEFT_E_CORRUPT)
         s_reason(reason, size, rc,
                  "%s is damaged%s%s: restore a copy, or start with an empty --store", self->path,
@@ -145,7 +164,8 @@ static weft_err_t s_prepare(weft_store_t *self) {
     if (rc == WEFT_OK) rc = weft_db_exec(self->db, sql);
     for (size_t i = 0; i < sizeof all / sizeof *all && rc == WEFT_OK; i++)
         rc = weft_stmt_prepare(all[i].stmt, self->db, all[i].sql);
-    if (rc == WEFT_OK) rc = weft_store_index_open(&self->index, self->db, self->head.position);
+    if (rc == WEFT_OK)
+        rc = weft_store_index_open(&self->index, self->db, self->head.position, self->block_whole);
     if (rc != WEFT_OK) return rc;
     sqlite3_busy_timeout(self->db, BUSY_MS);
     sqlite3_wal_hook(self->db, s_on_commit, self);

@@ -25,12 +25,13 @@ static weft_err_t s_load(weft_store_index_t *self, sqlite3 *db, uint64_t head) {
     return rc;
 }
 
-weft_err_t weft_store_index_open(weft_store_index_t *self, sqlite3 *db, uint64_t head) {
+weft_err_t weft_store_index_open(weft_store_index_t *self, sqlite3 *db, uint64_t head, bool whole) {
     self->postings = weft_postings_new();
     if (!self->postings) return WEFT_E_NOMEM;
     weft_err_t rc = weft_stmt_prepare(&self->put, db, weft_sql_postings_put);
     if (rc == WEFT_OK) rc = weft_stmt_prepare(&self->forget, db, weft_sql_postings_forget);
-    if (rc == WEFT_OK) rc = s_load(self, db, head);
+    if (!whole) self->first = weft_postings_block(head + 1) + 1;
+    if (rc == WEFT_OK && whole) rc = s_load(self, db, head);
     return rc;
 }
 
@@ -57,7 +58,7 @@ weft_err_t weft_store_index_add(weft_store_index_t *self, weft_sequencer_t *sequ
     for (size_t i = 0; i < count; i++) {
         uint64_t position = rows[i].position, block = weft_postings_block(position);
         weft_postings_note(self->postings, position, types[rows[i].type].type->store_id);
-        if (position != weft_postings_last(block)) continue;
+        if (position != weft_postings_last(block) || block < self->first) continue;
         weft_err_t rc = s_put(self, block);
         if (rc != WEFT_OK) return rc;
     }

@@ -13,10 +13,12 @@ typedef struct {
     weft_postings_t *postings;
     weft_buf_t blob;
     weft_stmt_t put, forget;
+    uint64_t first; /* no blocks below it get postings */
 } weft_store_index_t;
 
-/* head: the log's last position. WEFT_OK, WEFT_E_NOMEM, WEFT_E_STORE, WEFT_E_CORRUPT … */
-weft_err_t weft_store_index_open(weft_store_index_t *self, sqlite3 *db, uint64_t head);
+/* head: the log's last position. whole: the rows of the block that is not full yet have been checked; else
+ * it gets no postings, and is scanned for ever. WEFT_OK, WEFT_E_NOMEM, WEFT_E_STORE, WEFT_E_CORRUPT … */
+weft_err_t weft_store_index_open(weft_store_index_t *self, sqlite3 *db, uint64_t head, bool whole);
 void weft_store_index_close(weft_store_index_t *self);
 /* Inside the transaction that writes these rows, whose types have their store_id. */
 weft_err_t weft_store_index_add(weft_store_index_t *self, weft_sequencer_t *sequencer);
