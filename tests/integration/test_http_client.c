@@ -2,6 +2,8 @@
 #include <kit.h>
 
 #include <arpa/inet.h>
+#include <dlfcn.h>
+#include <netdb.h>
 #include <netinet/in.h>
 #include <poll.h>
 #include <pthread.h>
@@ -126,6 +128,25 @@ static int s_listen(uint16_t *port) {
     return fd;
 }
 
+/* ---- a name server that takes its time: libcurl looks up names on a thread of its own */
+
+static atomic_int s_resolve, s_resolved;
+
+__attribute__((visibility("default"))) int getaddrinfo(const char *name, const char *service,
+                                                       const struct addrinfo *hints,
+                                                       struct addrinfo **out) {
+    typedef int (*resolve_fn)(const char *, const char *, const struct addrinfo *,
+                              struct addrinfo **);
+    resolve_fn resolve;
+    void *found = dlsym(RTLD_NEXT, "getaddrinfo");
+    memcpy(&resolve, &found, sizeof resolve);
+    if (strcmp(name, "slow.test") != 0) return resolve(name, service, hints, out);
+    int64_t end_ms = kit_now_ms() + 20000;
+    while (!atomic_load(&s_resolve) && kit_now_ms() < end_ms) kit_pause();
+    atomic_store(&s_resolved, 1);
+    return EAI_AGAIN;
+}
+
 /* ---- the loop: the client has one descriptor, and no timer */
 
 static struct {
@@ -164,6 +185,7 @@ typedef struct {
     http_flow_t flow;               /* of on_head and on_part */
     http_end_t end;
     unsigned status;
+    bool connected;
     char body[4096], reason[HTTP_CLIENT_REASON_BYTES], kind[64];
     size_t body_size;
 } s_seen_t;
@@ -199,6 +221,7 @@ static void s_on_done(http_call_t *call, const http_result_t *result, void *arg)
     seen->dones++;
     seen->end = result->end;
     seen->status = result->status;
+    seen->connected = result->connected;
     snprintf(seen->reason, sizeof seen->reason, "%s", result->reason);
     if (result->body_size) {
         seen->body_size = result->body_size;
@@ -378,6 +401,45 @@ static void calls_are_cancelled_anywhere(void **state) {
     WAIT_UNTIL(s_loop_turn() && atomic_load(&s_server.requests) > before, 5000);
 }
 
+static void a_name_server_that_is_silent_holds_nobody_up(void **state) {
+    s_seen_t *seen = *state;
+    http_call_config_t config = {
+        .url = "http://slow.test/", .connect_ms = 100, .on_done = s_on_done, .arg = seen};
+    http_call_t *slow;
+    for (int i = 0; i < 2; i++) { /* once it ends by itself, once it is cancelled */
+        atomic_store(&s_resolve, 0);
+        atomic_store(&s_resolved, 0);
+        assert_rc(http_client_call(seen->client, &config, &slow), WEFT_OK);
+        if (i == 0) WAIT_UNTIL(s_loop_turn() && seen->dones == 1, 10000);
+        if (i == 0) assert_int_equal(seen->end, HTTP_END_TIMEOUT);
+        s_try(seen, "/echo", (http_call_config_t){0});
+        if (i == 1) http_call_cancel(&slow);
+        assert_int_equal(atomic_load(&s_resolved), 0);
+        atomic_store(&s_resolve, 1);
+        WAIT_UNTIL(atomic_load(&s_resolved), 5000);
+    }
+}
+
+static void a_timeout_tells_whether_there_was_a_connection(void **state) {
+    s_seen_t *seen = *state;
+    s_try(seen, "/hang", (http_call_config_t){.timeout_ms = 150});
+    assert_int_equal(seen->end, HTTP_END_TIMEOUT);
+    assert_true(seen->connected);
+    uint16_t port = s_server.port;
+    int full = s_listen(&s_server.port), first = socket(AF_INET, SOCK_STREAM, 0);
+    assert_int_equal(listen(full, 0), 0); /* after the first nobody gets an answer */
+    struct sockaddr_in at = {.sin_family = AF_INET,
+                             .sin_port = htons(s_server.port),
+                             .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    assert_int_equal(connect(first, (struct sockaddr *) &at, sizeof at), 0);
+    s_try(seen, "/echo", (http_call_config_t){.timeout_ms = 150});
+    s_server.port = port;
+    close(first);
+    close(full);
+    assert_int_equal(seen->end, HTTP_END_TIMEOUT);
+    assert_false(seen->connected);
+}
+
 static void many_calls_at_once_and_one_after_the_other(void **state) {
     s_seen_t *seen = *state;
     enum { MANY = 100 };
@@ -426,6 +488,8 @@ int main(void) {
         T(a_stream_comes_in_parts_and_can_be_paused),
         T(a_callback_can_stop_its_call),
         T(calls_are_cancelled_anywhere),
+        T(a_name_server_that_is_silent_holds_nobody_up),
+        T(a_timeout_tells_whether_there_was_a_connection),
         T(many_calls_at_once_and_one_after_the_other),
         T(wrong_calls_are_refused_at_once),
     };

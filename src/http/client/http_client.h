@@ -60,6 +60,7 @@ const char *http_end_name(http_end_t end);
 
 typedef struct {
     http_end_t end;
+    bool connected;  /* there was a connection, so the request may have arrived */
     unsigned status; /* 0 if no status line came */
     const char
         *body; /* ends with a NUL; what came of it if it is not whole; empty if on_part took it */

@@ -186,6 +186,8 @@ weft_err_t http_call_set_up(http_call_t *self, const http_call_config_t *config,
     self->heard_ms = http_call_now_ms();
     curl_easy_setopt(easy, CURLOPT_PRIVATE, self);
     curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
+    /* A call that ends does not wait for the thread that looks up its name: the loop would stand still. */
+    curl_easy_setopt(easy, CURLOPT_QUICK_EXIT, 1L);
     curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, self->error);
     curl_easy_setopt(easy, CURLOPT_HTTP_VERSION, (long) CURL_HTTP_VERSION_1_1);
     curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS,
@@ -229,8 +231,11 @@ static http_end_t s_end(const http_call_t *self, CURLcode code) {
 
 void http_call_result(const http_call_t *self, CURLcode code, http_result_t *out) {
     long status = 0;
+    curl_off_t began_us = 0;
     curl_easy_getinfo(self->easy, CURLINFO_RESPONSE_CODE, &status);
+    curl_easy_getinfo(self->easy, CURLINFO_PRETRANSFER_TIME_T, &began_us);
     *out = (http_result_t){.end = s_end(self, code),
+                           .connected = began_us > 0,
                            .status = (unsigned) status,
                            .body = self->body ? self->body : "",
                            .body_size = self->body_size,
