@@ -46,7 +46,8 @@ class Got:
 
 class Receiver:
     """Listens on one port as long as it is up. script(got) says what becomes of a request: a status, a pair
-    (status, headers), "hang", "reset", "half", "noise" or a number of seconds as float to wait before 200."""
+    (status, headers), "hang", "reset", "half", "noise", "long" (200 with much to say) or a number of seconds as
+    float to wait before 200."""
 
     def __init__(self, script=None):
         self.port, self.script = free_port(), script or (lambda got: 200)
@@ -135,6 +136,10 @@ class Receiver:
             connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         elif what == "half":
             connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nten bytes.")
+        elif what == "long":
+            self.taken.append(got)
+            connection.sendall(b"HTTP/1.1 200 X\r\nContent-Length: 2000000\r\n\r\n" + bytes(2000000))
+            return True
         elif what == "noise":
             connection.sendall(b"220 smtp.example.com ESMTP\r\n\r\n")
         return False

@@ -1,7 +1,11 @@
 """Hooks of the bridge: what is sent, in which order, how often, to receivers that behave and to those that don't."""
 
 import os
+import resource
+import socket
+import sqlite3
 import subprocess
+import threading
 
 import hooks
 from process import check, wait_until
@@ -128,6 +132,98 @@ def test_what_is_refused_too_often_is_parked_and_can_be_sent_again(mesh):
     wait_until("parked again", lambda: mesh.hook("picky")["parked"] == 1, 20)
     check(mesh.ask("DELETE", "/hooks/picky/parked?position=2"), (200, {"dropped": 1}), "drop")
     check(mesh.ask("GET", "/hooks/picky/parked"), (200, []), "parked")
+
+
+def test_a_retry_passes_over_what_cannot_be_sent(mesh):
+    """An event whose data has no JSON form is parked without a body: it is not sent as an empty one."""
+    accept = {"what": 422}
+    receiver = mesh.receiver(lambda got: accept["what"])
+    mesh.start("--hook", f"h={receiver.url()};attempts=1")
+    mesh.publish("a.b", ["one", "two"])
+    wait_until("both are parked", lambda: mesh.hook("h")["parked"] == 2)
+    mesh.bridge.stop()
+    with sqlite3.connect(os.path.join(mesh.scratch, "weft-bridge.db")) as db:
+        db.execute("UPDATE hooks_parked SET headers = '[]', body = x'' WHERE position = 1")
+    db.close()
+    mesh.bridge.start()
+    accept["what"] = "long"  # what a receiver says beside 200 is of no interest
+    check(mesh.ask("POST", "/hooks/h/retry")[0], 202, "retry")
+    wait_until("the other is taken", lambda: mesh.hook("h")["parked"] == 1)
+    check((receiver.positions, len(receiver.seen)), ([2], 3), "requests")
+    check([row["position"] for row in mesh.ask("GET", "/hooks/h/parked")[1]], [1], "parked")
+
+
+def test_who_cannot_be_reached_is_waited_for_without_end(mesh):
+    """A connection that does not come about in time is no refusal."""
+    receiver = mesh.receiver()
+    receiver.down()
+    listener = socket.socket()
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    listener.bind(("127.0.0.1", receiver.port))
+    listener.listen(0)
+    waiting = [socket.socket() for _ in range(3)]
+    for one in waiting:  # who comes after these gets no answer at all
+        one.setblocking(False)
+        one.connect_ex(("127.0.0.1", receiver.port))
+    mesh.start("--hook", f"h={receiver.url()};attempts=1;timeoutMs=200")
+    mesh.publish("a.b", [1, 2])
+    hook = wait_until("it is tried", lambda: (hook := mesh.hook("h")) and
+                      (hook["retried"] > 1 or hook["parked"]) and hook, 20)
+    check((hook["parked"], "timeout" in hook["error"]), (0, True), hook)
+    for one in [*waiting, listener]:
+        one.close()
+    receiver.up()
+    in_order_once(receiver, [1, 2])
+
+
+def test_now_is_the_moment_when_it_was_said(mesh):
+    """What comes after it is not lost when nothing has been taken yet: over a restart, over a long wait."""
+    idle, away = mesh.receiver(), mesh.receiver()
+    mesh.publish("a.b", range(3))
+    mesh.start()
+    mesh.put("idle", url=idle.url(), start="now")
+    mesh.wait_live("idle")
+    mesh.bridge.stop()
+    mesh.publish("a.b", [4])
+    mesh.bridge.start()
+    in_order_once(idle, [4], "stored while the bridge was down")
+    away.down()
+    mesh.put("away", url=away.url(), start="now")
+    mesh.wait_live("away")
+    check(mesh.hook("away")["behind"], 0, "behind")
+    mesh.publish("a.b", [5])
+    wait_until("it holds nothing while it waits", lambda: mesh.hook("away")["retried"] > 5, 20)
+    away.up()
+    in_order_once(away, [5], "stored while nobody was there")
+
+
+def test_a_hook_without_descriptors_waits_for_some(mesh):
+    receiver = mesh.receiver()
+    mesh.start("--hook", f"h={receiver.url()};paused=true")
+    mesh.publish("a.b", [1])
+    child = mesh.bridge.child.pid
+    usual = resource.prlimit(child, resource.RLIMIT_NOFILE)
+    used = [int(fd) for fd in os.listdir(f"/proc/{child}/fd")]
+    most = next(most for most in range(8192) if most - sum(fd < most for fd in used) == 2)
+    resource.prlimit(child, resource.RLIMIT_NOFILE, (most, usual[1]))
+    mesh.put("h", paused=False)
+    hook = wait_until("it has no descriptors", lambda: (hook := mesh.hook("h"))["error"] and hook)
+    check(hook["state"], "waiting", hook)
+    resource.prlimit(child, resource.RLIMIT_NOFILE, usual)
+    in_order_once(receiver, [1])
+    check(mesh.hook("h")["error"], "", "error")
+
+
+def test_a_second_change_leaves_the_first_as_it_was(mesh):
+    go = threading.Event()
+    receiver = mesh.receiver(lambda got: 200 if got.position < 3 or go.wait(20) else 500)
+    mesh.start("--hook", f"h={receiver.url()}")
+    mesh.publish("a.b", range(3))
+    wait_until("the third is under way", lambda: len(receiver.seen) == 3)
+    mesh.put("h", start="start")
+    mesh.put("h", attempts=5)
+    go.set()
+    in_order_once(receiver, [1, 2, 3, 1, 2, 3], "from the start")
 
 
 def test_mode_course_posts_once_and_keeps_no_backlog(mesh):

@@ -5,6 +5,7 @@
 
 #include "bridge_config.h"
 #include "bridge_event.h"
+#include "bridge_hook_parked.h"
 #include "bridge_names.h"
 
 static bridge_names_t *s_names(const char *rules) {
@@ -179,6 +180,32 @@ static void loopback_is_told_from_the_world(void **state) {
     assert_false(http_listen_loopback("127.example.com:1"));
 }
 
+static void what_became_of_a_request(void **state) {
+    char error[BRIDGE_HOOK_REASON_BYTES] = "", name[2 * BRIDGE_HOOK_REASON_BYTES + 1];
+    http_result_t result = {.end = HTTP_END_ANSWERED, .connected = true, .status = 204};
+    (void) state;
+    assert_int_equal(bridge_hook_outcome(&result, error), BRIDGE_TAKEN);
+    result.status = 429;
+    assert_int_equal(bridge_hook_outcome(&result, error), BRIDGE_AWAY);
+    result.status = 500;
+    assert_int_equal(bridge_hook_outcome(&result, error), BRIDGE_REFUSED);
+    assert_string_equal(error, "status 500");
+    result = (http_result_t){.end = HTTP_END_TIMEOUT, .connected = true, .reason = "late"};
+    assert_int_equal(bridge_hook_outcome(&result, error), BRIDGE_REFUSED);
+    result.connected = false;
+    assert_int_equal(bridge_hook_outcome(&result, error), BRIDGE_AWAY);
+    result.end = HTTP_END_CONNECT;
+    for (size_t i = 0; i < 2; i++) { /* one of both is cut within a character */
+        size_t size = i;
+        memset(name, 'x', i);
+        for (; size + 2 < sizeof name; size += 2) memcpy(name + size, "\xC3\xBC", 2);
+        name[size] = 0;
+        result.reason = name;
+        assert_int_equal(bridge_hook_outcome(&result, error), BRIDGE_AWAY);
+        assert_true(http_utf8_valid(error, strlen(error), NULL));
+    }
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(names_go_both_ways),
@@ -189,6 +216,7 @@ int main(void) {
         cmocka_unit_test(json_texts_are_escaped),
         cmocka_unit_test(tokens_are_compared_whole),
         cmocka_unit_test(loopback_is_told_from_the_world),
+        cmocka_unit_test(what_became_of_a_request),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -76,6 +76,7 @@ struct bridge_hook {
 
 static void s_on_readable(int fd, short revents, void *arg);
 static void s_pump(bridge_hook_t *self);
+static void s_wait(bridge_hook_t *self, unsigned ms);
 
 static int64_t s_now_us(clockid_t clock) {
     struct timespec now;
@@ -112,15 +113,18 @@ static void s_close(bridge_hook_t *self) {
     weft_sub_destroy(&self->sub);
 }
 
+/* The log is not to be had: for good, or until there are memory and descriptors again. */
 static void s_stop(bridge_hook_t *self, weft_err_t rc) {
-    self->stopped = rc;
     snprintf(self->error, sizeof self->error, "%s: %s", weft_err_name(rc), weft_err_text(rc));
+    s_close(self);
+    if (rc == WEFT_E_IO || rc == WEFT_E_NOMEM) s_wait(self, WAIT_AWAY_MS);
+    if (self->waiting) return;
+    self->stopped = rc;
     weft_diag(WEFT_DIAG_ERROR, "hook.stopped",
               "hook=%s position=%" PRIu64
               " error=%s ways=\"start it at another place: weft hook put %s"
               " --start start|now|N\"",
               self->name, self->at.position.value, weft_err_name(rc), self->name);
-    s_close(self);
 }
 
 /* In mode course there is no backlog: a hook that has begun once goes on at the end of the log. */
@@ -144,6 +148,15 @@ static bool s_open(bridge_hook_t *self) {
     weft_err_t rc = weft_sub_new(&self->sub, &config);
     if (rc != WEFT_OK) s_stop(self, rc);
     return rc == WEFT_OK;
+}
+
+/* "now" is a moment: as soon as it is known where that lies, the hook begins there, also if it lets go, or the
+ * bridge ends, before the first event is taken (H1). In mode course there is no backlog to come back for. */
+static void s_fix_start(bridge_hook_t *self, uint64_t position) {
+    if (self->placed || self->start.kind != WEFT_START_NOW || self->spec.mode == BRIDGE_MODE_COURSE)
+        return;
+    self->start = (bridge_start_t){.kind = WEFT_START_POSITION, .position = position};
+    self->dirty = true;
 }
 
 static void s_place(bridge_hook_t *self, const weft_resume_t *at) {
@@ -174,10 +187,14 @@ static bool s_take(bridge_hook_t *self) {
     if (!self->sub && !s_open(self)) return false;
     weft_err_t rc = weft_sub_recv(self->sub, 0, &self->batch);
     if (rc == WEFT_E_TIMEOUT) {
+        weft_sub_info_t info;
+        weft_sub_info(self->sub, &info);
+        if (info.connected) s_fix_start(self, info.position.value);
         s_watch(self, true);
         return false;
     }
     self->first = 0;
+    if (rc == WEFT_OK && self->batch.count) s_fix_start(self, s_event(self, 0)->position.value - 1);
     if (rc == WEFT_OK && self->batch.count && !s_items(self)) rc = WEFT_E_NOMEM;
     if (rc != WEFT_OK) {
         s_stop(self, rc);
@@ -237,7 +254,7 @@ static unsigned s_pause_ms(unsigned times, unsigned most) {
                                                                : WAIT_FIRST_MS << (times - 1);
 }
 
-/* The event leaves the row: into the table of parked ones, with the place that follows if it is the first. */
+/* The event leaves the row, for the table of parked ones. The place follows with the others' (H1). */
 static bool s_park(bridge_hook_t *self, size_t index, const bridge_hook_body_t *body) {
     weft_err_t rc = bridge_hook_park(&self->env, self->name, s_event(self, index), body,
                                      self->items[index].attempts, self->error);
@@ -280,14 +297,6 @@ static void s_taken(bridge_hook_t *self, size_t index) {
 
 /* ---------------------------------------------------------------------------------------------- */
 /* Sending */
-
-static http_flow_t s_on_part(http_call_t *call, const void *data, size_t size, void *arg) {
-    (void) call;
-    (void) data;
-    (void) size;
-    (void) arg;
-    return HTTP_GO; /* what a receiver says beside its status is of no interest */
-}
 
 static void s_delivery_free(delivery_t *delivery) {
     bridge_hook_body_clear(&delivery->body);
@@ -363,7 +372,7 @@ static void s_send(bridge_hook_t *self, size_t index) {
                                      .body = delivery->body.text,
                                      .body_size = delivery->body.size,
                                      .timeout_ms = self->spec.timeout_ms,
-                                     .on_part = s_on_part,
+                                     .on_part = bridge_hook_on_part,
                                      .on_done = s_on_done,
                                      .arg = delivery};
         rc = http_client_call(self->env.client, &config, &delivery->call);
@@ -513,13 +522,15 @@ const bridge_hook_spec_t *bridge_hook_spec(const bridge_hook_t *self) {
 
 void bridge_hook_change(bridge_hook_t *self, bridge_hook_spec_t *spec,
                         const bridge_start_t *start) {
+    /* an earlier change may still wait for what is under way */
+    bool begins_again = self->renew && self->start.kind != WEFT_START_RESUME;
     bridge_hook_spec_clear(&self->spec);
     self->spec = *spec;
     *spec = (bridge_hook_spec_t){0};
     self->renew = true;
     if (start->kind != WEFT_START_RESUME)
         self->start = *start;
-    else if (self->placed)
+    else if (self->placed && !begins_again)
         self->start.kind = WEFT_START_RESUME;
     self->stopped = WEFT_OK;
     self->error[0] = 0;
@@ -564,17 +575,18 @@ static const char *s_state(const bridge_hook_t *self) {
 json_t *bridge_hook_json(const bridge_hook_t *self) {
     weft_service_info_t info;
     weft_service_info(self->env.service, &info);
-    uint64_t position = self->placed ? self->at.position.value : 0;
+    uint64_t position = self->placed                              ? self->at.position.value
+                        : self->start.kind == WEFT_START_POSITION ? self->start.position
+                                                                  : 0;
     uint64_t head = info.sub.head.value > position ? info.sub.head.value : position;
     uint64_t parked = bridge_hook_store_parked_count(self->env.db, self->name);
     json_t *json = json_pack("{s:s}", "name", self->name);
     json_t *spec = bridge_hook_spec_json(&self->spec);
-    json_t *state = json_pack("{s:s,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:s}", "state", s_state(self),
-                              "position", (json_int_t) position, "head", (json_int_t) head,
-                              "behind", (json_int_t) (self->placed ? head - position : head),
-                              "delivered", (json_int_t) self->delivered, "retried",
-                              (json_int_t) self->retried, "skipped", (json_int_t) self->skipped,
-                              "parked", (json_int_t) parked, "error", self->error);
+    json_t *state = json_pack(
+        "{s:s,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:s}", "state", s_state(self), "position",
+        (json_int_t) position, "head", (json_int_t) head, "behind", (json_int_t) (head - position),
+        "delivered", (json_int_t) self->delivered, "retried", (json_int_t) self->retried, "skipped",
+        (json_int_t) self->skipped, "parked", (json_int_t) parked, "error", self->error);
     if (json_object_update(json, spec) != 0 || json_object_update(json, state) != 0) {
         json_decref(json);
         json = NULL;

@@ -11,10 +11,6 @@
 
 #define TIME_BYTES 48u
 
-static void s_hex(const uint8_t *bytes, size_t size, char *out) {
-    for (size_t i = 0; i < size; i++) snprintf(out + 2 * i, 3, "%02x", bytes[i]);
-}
-
 void bridge_hook_id(const weft_event_t *event, const weft_uuid_t *log, char *id) {
     static const char digits[] = "0123456789abcdef";
     const uint8_t *bytes = event->sequence.value ? event->origin.bytes : log->bytes;
@@ -53,7 +49,7 @@ static void s_time(int64_t us, char *out) {
 /* ---- CloudEvents 1.0: https://github.com/cloudevents/spec */
 
 typedef struct {
-    char id[BRIDGE_HOOK_ID_BYTES], time[TIME_BYTES], position[24], trace[56];
+    char id[BRIDGE_HOOK_ID_BYTES], time[TIME_BYTES], position[24], trace[WEFT_TRACE_TEXT_BYTES];
 } attributes_t;
 
 static void s_attributes(attributes_t *out, const weft_event_t *event, const weft_uuid_t *log) {
@@ -61,10 +57,7 @@ static void s_attributes(attributes_t *out, const weft_event_t *event, const wef
     s_time(event->time_us, out->time);
     snprintf(out->position, sizeof out->position, "%" PRIu64, event->position.value);
     out->trace[0] = 0;
-    if (!event->traceparent) return;
-    char hex[2 * WEFT_TRACEPARENT_BYTES + 1];
-    s_hex(event->traceparent, WEFT_TRACEPARENT_BYTES, hex);
-    snprintf(out->trace, sizeof out->trace, "00-%.32s-%.16s-%.2s", hex, hex + 32, hex + 48);
+    if (event->traceparent) weft_trace_text(event->traceparent, out->trace);
 }
 
 /* Header values are percent-encoded: space, double quote, percent and what is not printable ASCII. */

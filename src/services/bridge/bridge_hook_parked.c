@@ -7,6 +7,8 @@
 #include <string.h>
 #include <time.h>
 
+#include <http_text.h>
+
 struct bridge_hook_parked {
     bridge_hook_env_t env;
     const char *name;
@@ -19,6 +21,21 @@ struct bridge_hook_parked {
     unsigned attempts;
 };
 
+http_flow_t bridge_hook_on_part(http_call_t *call, const void *data, size_t size, void *arg) {
+    (void) call;
+    (void) data;
+    (void) size;
+    (void) arg;
+    return HTTP_GO;
+}
+
+/* It becomes a text of JSON, and what is cut may end within a character. */
+static void s_make_valid(char *text) {
+    if (http_utf8_valid(text, strlen(text), NULL)) return;
+    for (; *text; text++)
+        if ((unsigned char) *text >= 0x80) *text = '?';
+}
+
 bridge_outcome_t bridge_hook_outcome(const http_result_t *result, char *error) {
     unsigned status = result->status;
     if (result->end == HTTP_END_ANSWERED && status >= 200 && status < 300) return BRIDGE_TAKEN;
@@ -27,7 +44,9 @@ bridge_outcome_t bridge_hook_outcome(const http_result_t *result, char *error) {
     else
         snprintf(error, BRIDGE_HOOK_REASON_BYTES, "%s: %s", http_end_name(result->end),
                  result->reason);
-    if (result->end == HTTP_END_CONNECT) return BRIDGE_AWAY;
+    s_make_valid(error);
+    if (result->end == HTTP_END_CONNECT || (result->end == HTTP_END_TIMEOUT && !result->connected))
+        return BRIDGE_AWAY;
     bool busy = status == 429 || (status >= 502 && status <= 504);
     return result->end == HTTP_END_ANSWERED && busy ? BRIDGE_AWAY : BRIDGE_REFUSED;
 }
@@ -120,7 +139,7 @@ static void s_found(const bridge_parked_t *row, void *arg) {
     bridge_hook_parked_t *self = arg;
     self->position = row->position;
     self->headers = json_loads(row->headers, 0, NULL);
-    self->body = strndup(row->body, row->body_size);
+    self->body = row->body_size ? strndup(row->body, row->body_size) : strdup("");
 }
 
 static void s_send(bridge_hook_parked_t *self) {
@@ -136,6 +155,7 @@ static void s_send(bridge_hook_parked_t *self) {
                                  .body = self->body,
                                  .body_size = strlen(self->body),
                                  .timeout_ms = self->timeout_ms,
+                                 .on_part = bridge_hook_on_part,
                                  .on_done = s_on_done,
                                  .arg = self};
     weft_err_t rc = http_client_call(self->env.client, &config, &self->call);
@@ -145,9 +165,12 @@ static void s_send(bridge_hook_parked_t *self) {
     s_clear(self);
 }
 
+/* What was parked because it has no JSON form has no body, and is passed over. */
 static void s_next(bridge_hook_parked_t *self) {
-    s_clear(self);
-    (void) bridge_hook_store_parked(self->env.db, self->name, self->position, 1, s_found, self);
+    do {
+        s_clear(self);
+        (void) bridge_hook_store_parked(self->env.db, self->name, self->position, 1, s_found, self);
+    } while (self->body && !*self->body);
     if (self->body) s_send(self);
 }
 

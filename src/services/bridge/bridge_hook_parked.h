@@ -15,7 +15,9 @@ typedef enum {
     BRIDGE_REFUSED /* it answered, but not with 2xx, or began and did not end */
 } bridge_outcome_t;
 
-/* error  out: BRIDGE_HOOK_REASON_BYTES bytes, why it was not taken; untouched if it was. */
+/* What a receiver says beside its status is of no interest, however long it is. */
+http_flow_t bridge_hook_on_part(http_call_t *call, const void *data, size_t size, void *arg);
+/* error  out: BRIDGE_HOOK_REASON_BYTES bytes of UTF-8, why it was not taken; untouched if it was. */
 bridge_outcome_t bridge_hook_outcome(const http_result_t *result, char *error);
 
 /* Put an event aside, in a transaction of its own. WEFT_OK, WEFT_E_FULL (too many rows, or the disk),

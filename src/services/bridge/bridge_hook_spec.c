@@ -54,6 +54,7 @@ static weft_err_t s_known_fields(const reader_t *in) {
 static weft_err_t s_read_url(const reader_t *in, char **out) {
     const json_t *value = json_object_get(in->json, "url");
     if (!value && *out) return WEFT_OK;
+    if (!value) return s_wrong(in, "url", "no such hook; a new one needs a url");
     const char *url = json_string_value(value);
     if (!url || strlen(url) > URL_BYTES_MAX || !http_url_valid(url))
         return s_wrong(in, "url",

@@ -21,8 +21,8 @@ void bridge_hooks_destroy(bridge_hooks_t **self_p);
 size_t bridge_hooks_count(const bridge_hooks_t *self);
 bridge_hook_t *bridge_hooks_at(const bridge_hooks_t *self, size_t index); /* by name */
 bridge_hook_t *bridge_hooks_find(const bridge_hooks_t *self, const char *name);
-/* Add or change a hook, in the database first. json: as bridge_hook_spec_read; new out: it was not there.
- * started: whether "start" counts for a hook that is there already.
+/* Add or change a hook, in the database first. json: as bridge_hook_spec_read; created out: it was not there.
+ * restart: whether "start" counts for a hook that is there already.
  * Returns WEFT_OK, WEFT_E_ARG (field, reason), WEFT_E_FULL (too many, or the disk), WEFT_E_STORE, WEFT_E_NOMEM. */
 weft_err_t bridge_hooks_put(bridge_hooks_t *self, const char *name, const json_t *json,
                             bool restart, bool *created, const char **field, char *reason);

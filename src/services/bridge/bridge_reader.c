@@ -224,8 +224,10 @@ static void s_give_turns(bridge_readers_t *self) {
     while (self->first && (reader = s_free_reader(self))) {
         bridge_cursor_t *cursor = self->first;
         s_unqueue(self, cursor);
-        weft_err_t rc = s_begin(reader, cursor);
-        if (rc != WEFT_OK) s_stopped(reader, rc);
+        if (s_begin(reader, cursor) == WEFT_OK) continue;
+        s_release(reader); /* no memory, no descriptors: the tick tries again */
+        s_enqueue(self, cursor);
+        return;
     }
 }
 
