@@ -9,6 +9,8 @@
 
 #define HTTP_HEADERS_MAX 12u
 #define HTTP_ADDRESS_BYTES 300u
+/* What bodies beyond HTTP_BODY_BYTES_MAX may take, of all requests together. */
+#define HTTP_LARGE_BYTES_MAX (64u << 20)
 /* A body that is refused is still read up to here, so that its sender gets to see the answer. */
 #define HTTP_DRAIN_BYTES_MAX (8u << 20)
 
@@ -32,6 +34,7 @@ struct http_server {
     http_stream_t *streams; /* list */
     size_t body_bytes_max;
     char body_refusal[64]; /* for what is larger */
+    size_t large_bytes;    /* taken now, see HTTP_LARGE_BYTES_MAX */
     size_t begun;          /* requests, ever */
     size_t under_way;      /* requests that have begun and not ended */
     bool stopping, one_origin, running, resumed;

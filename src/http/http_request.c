@@ -33,6 +33,18 @@ static void s_unlink_held(http_request_t *self) {
     self->held = false;
 }
 
+/* What a body of that room counts among the large ones. */
+static size_t s_large(size_t room) {
+    return room > HTTP_BODY_BYTES_MAX ? room : 0;
+}
+
+static void s_free_body(http_request_t *self) {
+    self->server->large_bytes -= s_large(self->body_room);
+    free(self->body);
+    self->body = NULL;
+    self->body_size = self->body_room = 0;
+}
+
 void http_request_destroy(http_request_t **self_p) {
     http_request_t *self = *self_p;
     if (!self) return;
@@ -42,7 +54,7 @@ void http_request_destroy(http_request_t **self_p) {
     json_decref(self->json);
     http_path_clear(&self->path);
     free(self->mark);
-    free(self->body);
+    s_free_body(self);
     free(self->uri);
     free(self);
     *self_p = NULL;
@@ -147,22 +159,34 @@ bool http_request_refuse_now(const http_request_t *self) {
                              s_announced_size(self) > HTTP_DRAIN_BYTES_MAX);
 }
 
+/* False: refused. */
+static bool s_grow_body(http_request_t *self, size_t size) {
+    size_t room = self->body_room ? self->body_room : 1024;
+    while (room < self->body_size + size) room *= 2;
+    size_t more = s_large(room) - s_large(self->body_room);
+    if (more > HTTP_LARGE_BYTES_MAX - self->server->large_bytes) {
+        s_free_body(self);
+        http_answer_header(self, MHD_HTTP_HEADER_RETRY_AFTER, "1");
+        s_decide(self, MHD_HTTP_SERVICE_UNAVAILABLE, "too many large bodies at once");
+        return false;
+    }
+    char *body = realloc(self->body, room);
+    if (!body) {
+        s_decide(self, MHD_HTTP_INTERNAL_SERVER_ERROR, "out of memory");
+        return false;
+    }
+    self->server->large_bytes += more;
+    self->body = body;
+    self->body_room = room;
+    return true;
+}
+
 bool http_request_take(http_request_t *self, const char *data, size_t size) {
     self->taken += size;
     if (self->taken > self->server->body_bytes_max) s_decide_too_large(self);
     if (self->taken > HTTP_DRAIN_BYTES_MAX) return false;
     if (self->refusal || !self->route || self->route->body == HTTP_BODY_NONE) return true;
-    if (self->body_size + size > self->body_room) {
-        size_t room = self->body_room ? self->body_room : 1024;
-        while (room < self->body_size + size) room *= 2;
-        char *body = realloc(self->body, room);
-        if (!body) {
-            s_decide(self, MHD_HTTP_INTERNAL_SERVER_ERROR, "out of memory");
-            return true;
-        }
-        self->body = body;
-        self->body_room = room;
-    }
+    if (self->body_size + size > self->body_room && !s_grow_body(self, size)) return true;
     memcpy(self->body + self->body_size, data, size);
     self->body_size += size;
     return true;

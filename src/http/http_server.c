@@ -22,7 +22,6 @@
     (32u << 10)            /* MHD's pool for one connection: headers, and reads of a body */
 #define HTTP_TURNS_MAX 16u /* of MHD, before the rest of the loop has its turn */
 #define HTTP_HOST_BYTES 256u
-#define HTTP_OTHER_FILES 128u /* that a process has open beside its connections */
 
 int64_t http_now_us(void) {
     struct timespec now;
@@ -66,11 +65,12 @@ static void s_arm(http_server_t *self, uint64_t wait_ms) {
 static bool s_turn(http_server_t *self) {
     MHD_UNSIGNED_LONG_LONG wait_ms;
     size_t begun;
+    unsigned runs = 0;
     self->resumed = false;
     do { /* what came in meanwhile shares in what is done once for all */
         begun = self->begun;
         MHD_run(self->daemon);
-    } while (self->turn && self->begun != begun);
+    } while (self->turn && self->begun != begun && ++runs < HTTP_TURNS_MAX);
     if (self->turn && !self->stopping) self->turn(self->turn_arg);
     if (self->resumed) return false;
     if (MHD_get_timeout(self->daemon, &wait_ms) != MHD_YES) return true;
@@ -287,17 +287,17 @@ static weft_err_t s_join_loop(http_server_t *self) {
 }
 
 /* As many connections as there may be open files: those of the process itself need some, too. */
-static unsigned s_room_for(unsigned connections) {
+static unsigned s_room_for(unsigned connections, unsigned beside) {
     struct rlimit files;
     if (getrlimit(RLIMIT_NOFILE, &files) != 0) return connections;
-    rlim_t wanted = (rlim_t) connections + HTTP_OTHER_FILES;
+    rlim_t wanted = (rlim_t) connections + beside;
     if (files.rlim_cur < wanted) {
         files.rlim_cur = files.rlim_max < wanted ? files.rlim_max : wanted;
         if (setrlimit(RLIMIT_NOFILE, &files) != 0) (void) getrlimit(RLIMIT_NOFILE, &files);
     }
     if (files.rlim_cur >= wanted) return connections;
-    rlim_t few = files.rlim_cur > 2 * HTTP_OTHER_FILES ? files.rlim_cur - HTTP_OTHER_FILES
-                                                       : files.rlim_cur / 2;
+    rlim_t few = files.rlim_cur > 2 * (rlim_t) beside ? files.rlim_cur - beside
+                                                      : files.rlim_cur / 2;
     weft_diag(WEFT_DIAG_WARN, "http.connections", "wanted=%u most=%llu reason=\"open files\"",
               connections, (unsigned long long) few);
     return (unsigned) few;
@@ -322,6 +322,7 @@ weft_err_t http_server_new_limits(http_server_t **out, const http_loop_t *loop,
                                   size_t routes_count, const http_limits_t *limits) {
     int fd = -1;
     unsigned connections = limits->connections_max ? limits->connections_max : HTTP_CONNECTIONS_MAX;
+    unsigned beside = limits->files_beside ? limits->files_beside : HTTP_FILES_BESIDE;
     weft_err_t rc = WEFT_E_NOMEM;
     http_server_t *self = calloc(1, sizeof *self);
     if (!self) goto out;
@@ -334,7 +335,7 @@ weft_err_t http_server_new_limits(http_server_t **out, const http_loop_t *loop,
     if ((rc = s_listen(listen_text, &fd)) != WEFT_OK) goto out;
     rc = WEFT_E_IO;
     if (!s_address(fd, self->address, sizeof self->address)) goto out;
-    self->daemon = s_start(self, fd, s_room_for(connections));
+    self->daemon = s_start(self, fd, s_room_for(connections, beside));
     if (!self->daemon) goto out;
     fd = -1; /* handed over */
     if ((rc = s_join_loop(self)) != WEFT_OK) goto out;

@@ -18,6 +18,7 @@
 
 #define HTTP_BODY_BYTES_MAX (64u << 10)
 #define HTTP_CONNECTIONS_MAX 512u
+#define HTTP_FILES_BESIDE 128u
 #define HTTP_IDLE_SECONDS 30u
 #define HTTP_LEAVE_MS 2000 /* a stopping server waits this long for answers under way */
 
@@ -35,6 +36,7 @@ weft_err_t http_server_new(http_server_t **out, const http_loop_t *loop, const c
 typedef struct {
     size_t body_bytes_max;    /* 0: HTTP_BODY_BYTES_MAX */
     unsigned connections_max; /* 0: HTTP_CONNECTIONS_MAX */
+    unsigned files_beside;    /* that the process has open beside them; 0: HTTP_FILES_BESIDE */
 } http_limits_t;
 weft_err_t http_server_new_limits(http_server_t **out, const http_loop_t *loop, const char *listen,
                                   const http_route_t *routes, size_t routes_count,

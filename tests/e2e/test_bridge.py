@@ -2,6 +2,8 @@
 
 import json
 import os
+import socket
+import sqlite3
 import subprocess
 
 import mesh
@@ -155,6 +157,44 @@ def test_a_key_makes_a_repeated_post_one_event(mesh):
     s_post(mesh, {"type": "a"}, Idempotency_Key="k1")
     s_post(mesh, {"type": "a"}, Idempotency_Key="k2")
     s_events(mesh, 2)
+    bridge.stop()
+
+
+def test_old_keys_go_faster_than_they_come(mesh):
+    bridge = mesh.bridge("--keep-keys", "1")
+    s_post(mesh, {"type": "a"}, Idempotency_Key="new")
+    bridge.stop()
+    db = sqlite3.connect(os.path.join(mesh.data("bridge"), "weft-bridge.db"), timeout=20)
+    with db:
+        db.executemany("INSERT INTO idempotency VALUES ('old', ?, 0, 0, 200, '', '', 1)",
+                       [(str(key),) for key in range(3000)])
+    bridge.start()
+    wait_until("the old ones are gone",
+               lambda: db.execute("SELECT count(*) FROM idempotency").fetchone()[0] == 1, 20)
+    check(db.execute("SELECT key FROM idempotency").fetchall(), [("new",)], "what is left")
+    db.close()
+    bridge.stop()
+
+
+def test_large_bodies_have_a_bound_together(mesh):
+    bridge = mesh.bridge()
+    blank, host, senders = b" " * (1 << 20), bridge.http.rsplit(":", 1), []
+    for _ in range(200):  # each holds a megabyte, but for its last byte
+        senders.append(socket.create_connection(host))
+        senders[-1].sendall(b"POST /events HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
+                            b"Content-Length: 1048576\r\n\r\n" + blank[1:])
+        answer = mesh.ask("bridge", "POST", "/events", blank)
+        if answer.status == 503:
+            break
+        check(answer.status, 400, repr(answer))
+    check((answer.status, answer.headers["Retry-After"]), (503, "1"), repr(answer))
+    s_post(mesh, {"type": "small"})
+    senders[0].sendall(b" ")
+    check(b" 400 " in senders[0].recv(100), True, "the first of them is read to its end")
+    for sender in senders:
+        sender.close()
+    wait_until("there is room again",
+               lambda: mesh.ask("bridge", "POST", "/events", blank).status == 400, 20)
     bridge.stop()
 
 

@@ -18,6 +18,7 @@
 
 #define BODY_BYTES_MAX (1u << 20) /* an event of 256 KiB, however its text is escaped, or a batch */
 #define CONNECTIONS_MAX 4096u
+#define FILES_BESIDE 2048u /* a hook has six for its subscription, and one to its receiver */
 #define KEEP_DAYS_MAX 36500u
 #define DAY_US ((int64_t) 24 * 3600 * 1000000)
 
@@ -143,7 +144,8 @@ static weft_err_t s_configure(bridge_t *self) {
 
 static weft_err_t s_start(bridge_t *self, int argc, char **argv) {
     const http_limits_t limits = {.body_bytes_max = BODY_BYTES_MAX,
-                                  .connections_max = CONNECTIONS_MAX};
+                                  .connections_max = CONNECTIONS_MAX,
+                                  .files_beside = FILES_BESIDE};
     weft_err_t rc = s_configure(self);
     bridge_route(self, "GET", "/healthz", HTTP_BODY_NONE, s_healthz, self);
     bridge_route(self, "GET", "/metrics", HTTP_BODY_NONE, s_metrics, self);

@@ -9,6 +9,9 @@
 
 #define KEY_BYTES_MAX 255u
 #define SWEEP_MS (10u * 60 * 1000)
+#define SWEEP_FIRST_MS 1000u
+#define SWEEP_MORE_MS 50u /* while there is more than a piece: faster than keys come */
+#define SWEEP_ROWS 500
 
 enum { FIND, KEEP, SWEEP, STATEMENTS };
 
@@ -18,7 +21,7 @@ static const char *const s_sql[STATEMENTS] = {
     [KEEP] = "INSERT OR REPLACE INTO idempotency VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
     /* a piece at a time, so that requests have their turn */
     [SWEEP] = "DELETE FROM idempotency WHERE (scope, key) IN (SELECT scope, key FROM idempotency "
-              "WHERE created_us <= ?1 ORDER BY created_us LIMIT 500)",
+              "WHERE created_us <= ?1 ORDER BY created_us LIMIT ?2)",
 };
 
 struct idempotency {
@@ -28,6 +31,7 @@ struct idempotency {
     int64_t keep_us;
     int timer_id;
     bool timer;
+    int swept; /* rows of the last piece */
 };
 
 static int64_t s_now_us(void) {
@@ -70,14 +74,28 @@ static weft_err_t s_sweep(weft_tx_t *tx, void *arg) {
     idempotency_t *self = arg;
     (void) tx;
     sqlite3_bind_int64(self->statements[SWEEP], 1, s_since_us(self));
-    return s_run(self, SWEEP);
+    sqlite3_bind_int(self->statements[SWEEP], 2, SWEEP_ROWS);
+    weft_err_t rc = s_run(self, SWEEP);
+    self->swept = rc == WEFT_OK ? sqlite3_changes(self->db) : 0;
+    return rc;
 }
+
+static weft_err_t s_arm(idempotency_t *self, unsigned ms);
 
 static void s_on_timer(void *arg) {
     idempotency_t *self = arg;
     weft_err_t rc = weft_service_transaction(self->service, s_sweep, self);
     if (rc != WEFT_OK)
         weft_diag(WEFT_DIAG_WARN, "idempotency.sweep", "error=%s", weft_err_name(rc));
+    rc = s_arm(self, rc == WEFT_OK && self->swept == SWEEP_ROWS ? SWEEP_MORE_MS : SWEEP_MS);
+    if (rc != WEFT_OK)
+        weft_diag(WEFT_DIAG_ERROR, "idempotency.timer", "error=%s", weft_err_name(rc));
+}
+
+static weft_err_t s_arm(idempotency_t *self, unsigned ms) {
+    weft_err_t rc = weft_service_timer(self->service, ms, 1, s_on_timer, self, &self->timer_id);
+    self->timer = rc == WEFT_OK;
+    return rc;
 }
 
 weft_err_t idempotency_new(idempotency_t **out, weft_service_t *service, int64_t keep_us) {
@@ -93,9 +111,8 @@ weft_err_t idempotency_new(idempotency_t **out, weft_service_t *service, int64_t
         if (rc != WEFT_OK) goto out;
     }
     if (keep_us != IDEMPOTENCY_FOR_EVER) {
-        rc = weft_service_timer(service, SWEEP_MS, 0, s_on_timer, self, &self->timer_id);
+        rc = s_arm(self, SWEEP_FIRST_MS);
         if (rc != WEFT_OK) goto out;
-        self->timer = true;
     }
     *out = self;
     self = NULL;
