@@ -541,6 +541,23 @@ def test_status():
     peer.close()
 
 
+def test_a_lag_that_the_log_has_forgotten():
+    bus = start_bus("forgotten")
+    weft(bus, "pub", "a.b", "--data", "-", stdin="1\n2\n3\n")
+    peer = Peer(bus)
+    report = {"name": "late", "instance": peer.origin, "software": "x 1", "position": 1, "resume": 1,
+              "outbox": 0, "parked": 0, "parked_oldest": 0, "skipped": 0, "on_error": "park",
+              "database": "", "applied_catch_up": 0, "applied_live": 0, "live": False, "filters": ["a.b"]}
+    peer.control.send_multipart([b"REPORT", msgpack.packb(report)])
+    wait_until("the report", lambda: peer.status()["services"])
+    weft(bus, "lag", "--warn", "1h", status=2)
+    weft(bus, "lag", "--warn", "3600s", "--crit", "7200s")
+    weft(bus, "trim", "--to", "2", "--force")
+    peer.control.send_multipart([b"REPORT", msgpack.packb(report)])
+    weft(bus, "lag", "--warn", "3600s", "--crit", "7200s", status=4)
+    peer.close()
+
+
 # ---- JSON
 
 def test_json_there_and_back():

@@ -41,6 +41,7 @@ static void s_help_scdoc(void) {
         printf("*%s*\n```\n    %s\n```\n\n", s_verbs[i]->name, s_verbs[i]->help);
     printf("# ENVIRONMENT\n\n```\n"
            "WEFT_BUS   control endpoint of the bus, unless --bus is given\n"
+           "WEFT_BRIDGE, WEFT_BRIDGE_TOKEN  as --bridge and --token of weft hook\n"
            "WEFT_DIAG  off by default here; debug, info, warn or error show the library's lines\n"
            "NO_COLOR   no colours on a terminal\n```\n\n"
            "# EXIT STATUS\n\n```\n0  done\n1  failed; one line on standard error says why\n"

@@ -28,9 +28,12 @@ static bool s_limit(const char *text, weft_lag_limit_t *out) {
     return weft_options_number(digits, 0, INT64_MAX, &out->number);
 }
 
+/* A lag whose time is not known, since the log has trimmed what is missing, is beyond any time. */
 static bool s_beyond(const weft_lag_limit_t *limit, const json_t *service) {
-    if (limit->seconds) return weft_json_real(service, "lagSeconds") > (double) limit->number;
-    return (uint64_t) weft_json_int(service, "lag") > limit->number;
+    const json_t *seconds = json_object_get(service, "lagSeconds");
+    if (!limit->seconds) return (uint64_t) weft_json_int(service, "lag") > limit->number;
+    return json_is_number(seconds) ? json_number_value(seconds) > (double) limit->number
+                                   : weft_json_int(service, "lag") > 0;
 }
 
 static int s_judge(const weft_lag_run_t *self, const json_t *service) {

@@ -74,11 +74,11 @@ static weft_err_t s_start(blog_app_t *app) {
     return rc;
 }
 
-/* In this order: answers under way may still need the database. */
+/* In this order: answers under way may still need the database, and what ends a request late needs the parts. */
 static void s_stop(blog_app_t *app) {
     if (app->http) http_server_stop(app->http);
-    if (app->service && app->db && app->config->stop) app->config->stop(app);
     http_server_destroy(&app->http);
+    if (app->service && app->db && app->config->stop) app->config->stop(app);
     idempotency_destroy(&app->idem);
     for (size_t i = 0; i < BLOG_STATEMENTS_MAX; i++) sqlite3_finalize(app->statements[i]);
     weft_service_destroy(&app->service);
