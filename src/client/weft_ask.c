@@ -189,6 +189,14 @@ static void s_put_fetch(weft_buf_t *w, void *body, uint64_t id) {
     weft_fetch_encode(w, fetch);
 }
 
+/* Can all of its events be read? One that cannot must not go missing without a word. */
+static bool s_whole(const weft_page_t *page, weft_mp_t body) {
+    weft_ask_row_t row;
+    uint64_t count = 0;
+    while (weft_ask_page_next(&body, &row)) count++;
+    return count == page->count && !weft_mp_left(&body);
+}
+
 weft_err_t weft_ask_page(weft_ask_t *self, int timeout_ms, uint64_t after,
                          const weft_filters_t *filters, uint64_t max_events, weft_page_t *page,
                          weft_mp_t *body) {
@@ -204,8 +212,10 @@ weft_err_t weft_ask_page(weft_ask_t *self, int timeout_ms, uint64_t after,
         .max_bytes = WEFT_PAGE_BYTES_MAX,
     };
     weft_err_t rc = weft_buf_ok(&raw) ? s_ask(self, &kind, timeout_ms, &fetch, page) : WEFT_E_NOMEM;
-    if (rc == WEFT_OK)
+    if (rc == WEFT_OK) {
         *body = weft_mp_reader(zmq_msg_data(&self->frames[2]), zmq_msg_size(&self->frames[2]));
+        if (!s_whole(page, *body)) rc = s_fail_text(self, WEFT_E_PROTO, "malformed reply");
+    }
     weft_buf_free(&raw);
     return rc;
 }

@@ -10,6 +10,7 @@ import threading
 import time
 
 import msgpack
+import zmq
 
 from bus_client import SCRATCH, SLOW, Bus, Peer, main, store, wait_until
 
@@ -559,6 +560,44 @@ def test_a_lag_that_the_log_has_forgotten():
 
 
 # ---- JSON
+
+class Cutter(threading.Thread):
+    """Stands before the bus' control socket and takes the last byte of each page."""
+
+    def __init__(self, bus):
+        super().__init__(daemon=True)
+        self.endpoint = "ipc://" + store("cutter")
+        context = zmq.Context.instance()
+        self.front, self.back = context.socket(zmq.ROUTER), context.socket(zmq.DEALER)
+        self.front.bind(self.endpoint)
+        self.back.connect(bus.control)
+
+    def run(self):
+        poller, client = zmq.Poller(), b""
+        poller.register(self.front, zmq.POLLIN)
+        poller.register(self.back, zmq.POLLIN)
+        while True:
+            ready = dict(poller.poll())
+            if self.front in ready:
+                client, *frames = self.front.recv_multipart()
+                self.back.send_multipart(frames)
+            if self.back in ready:
+                frames = self.back.recv_multipart()
+                if frames[0] == b"PAGE":
+                    frames[2] = frames[2][:-1]
+                self.front.send_multipart([client, *frames])
+
+
+def test_a_page_that_cannot_be_read_to_its_end_is_told():
+    bus = start_bus("cut")
+    weft(bus, "pub", "a.b", stdin="1\n")
+    cutter = Cutter(bus)
+    cutter.start()
+    for words in (["count"], ["export"], ["get", "1"]):
+        out, err = weft(cutter.endpoint, *words, status=1)
+        assert out == "" and "malformed" in err, (words, out, err)
+    bus.stop()
+
 
 def test_json_there_and_back():
     bus = start_bus("json")
