@@ -42,6 +42,13 @@ def latencies(peer, rounds=ROUNDS):
     return took[len(took) // 2], took[len(took) * 99 // 100]
 
 
+def share(bus, work):
+    """Of one core, that the bus uses while work is done."""
+    spent, start = cpu_seconds(bus), time.monotonic()
+    work()
+    return (cpu_seconds(bus) - spent) / (time.monotonic() - start)
+
+
 def attack(name, arguments=(), count=None):
     bus = Bus(store(name), arguments=arguments)
     peer = Peer(bus, topics=(b"$ack/", b"$commit"))
@@ -56,11 +63,16 @@ def attack(name, arguments=(), count=None):
          bus.control, bus.fanout, bus.ingest], stdout=subprocess.PIPE, text=True)
     try:
         assert attacker.stdout.readline() == "under way\n"
-        most, meanwhile_p, spent, start = 0, latencies(peer, 20), cpu_seconds(bus), time.monotonic()
-        for _ in range(6):
-            meanwhile_p = max(meanwhile_p, latencies(peer, ROUNDS // 6), key=lambda p: p[1])
-            most = max(most, memory(bus))
-        busy = (cpu_seconds(bus) - spent) / (time.monotonic() - start)
+        most, meanwhile_p = 0, latencies(peer, 20)
+
+        def publish():
+            nonlocal most, meanwhile_p
+            for _ in range(6):
+                meanwhile_p = max(meanwhile_p, latencies(peer, ROUNDS // 6), key=lambda p: p[1])
+                most = max(most, memory(bus))
+
+        busy = share(bus, publish)
+        idle = share(bus, lambda: time.sleep(1))  # nobody honest wants anything: the attack alone
         state = peer.status()
     finally:
         attacker.kill()
@@ -75,7 +87,7 @@ def attack(name, arguments=(), count=None):
     peer.close()
     status, errors = bus.stop()
     assert status == 0, errors
-    return most - rest, busy, state["counters"]
+    return most - rest, idle, state["counters"]
 
 
 def check(name):
@@ -97,9 +109,9 @@ def test_connections_that_say_nothing():
 
 
 def test_connections_beyond_the_cap_are_refused_without_spinning():
-    _, busy, counters = attack("silent", ("--connections", "60"), 600)
+    _, idle, counters = attack("silent", ("--connections", "60"), 600)
     assert counters["connections_refused"] > 0 and counters["connections"] <= 3 * 60 + 60, counters
-    assert busy < 0.6, busy
+    assert idle < 0.5, idle  # a loop that spins uses a core
 
 
 def test_subscribers_that_never_read():
