@@ -430,7 +430,7 @@ weft_err_t weft_store_append(weft_store_t *self, weft_sequencer_t *sequencer) {
         return rc;
     }
     self->last_type = last_type;
-    self->meta = meta;
+    self->meta.origins = meta.origins; /* not log: other threads read that */
     s_well(self);
     return WEFT_OK;
 }
@@ -491,7 +491,11 @@ weft_err_t weft_store_trim(weft_store_t *self, uint64_t to) {
     WEFT_CRASH_POINT("store.trim_written");
     rc = s_end_upkeep(self, rc);
     WEFT_CRASH_POINT("store.trimmed");
-    if (rc == WEFT_OK) self->meta = meta;
+    if (rc == WEFT_OK) {
+        self->meta.anchor = meta.anchor;
+        self->meta.anchor_chain = meta.anchor_chain;
+        self->meta.anchor_stored_us = meta.anchor_stored_us;
+    }
     return rc;
 }
 
