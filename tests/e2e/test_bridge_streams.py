@@ -3,6 +3,8 @@
 import json
 import os
 import resource
+import signal
+import socket
 import time
 
 import mesh
@@ -16,9 +18,7 @@ def s_bridge(mesh, *options):
     path = os.path.join(mesh.scratch, "names.json")
     with open(path, "w", encoding="utf-8") as file:
         json.dump(NAMES, file)
-    bridge = mesh.bridge("--config", path, *options)
-    wait_until("the bridge reads the log", lambda: mesh.ask("bridge", "GET", "/events").status == 200, 20)
-    return bridge
+    return mesh.bridge("--config", path, *options)
 
 
 def s_publish(mesh, first, count, kind="n", padding="", size=500):
@@ -80,6 +80,31 @@ def test_without_the_bus_the_log_cannot_be_read(mesh):
     mesh.bus.start()
     stream.wait("an open stream goes on", lambda s: len(s.events()) == 5)
     check([event["data"]["n"] for _, event in stream.events()], list(range(5)), "in order")
+    stream.close()
+    bridge.stop()
+
+
+def test_who_asks_a_bridge_that_has_just_begun_waits(mesh):
+    bridge = s_bridge(mesh)
+    s_publish(mesh, 0, 3)
+    s_wait_head(mesh, 3)
+    bridge.stop()
+    mesh.bus.child.send_signal(signal.SIGSTOP)
+    try:
+        bridge.start()
+        asked = socket.create_connection(bridge.http.rsplit(":", 1))
+        asked.sendall(b"GET /events?after=1 HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+        stream = sse.Stream(bridge.http)
+        check(mesh.ask("bridge", "GET", "/healthz").status, 200, "it has taken what was asked before")
+    finally:
+        mesh.bus.child.send_signal(signal.SIGCONT)
+    answer = b"".join(iter(lambda: asked.recv(1 << 16), b""))
+    check((answer[:12], answer.count(b'"position"')), (b"HTTP/1.1 200", 2), repr(answer))
+    stream.wait("it begins", lambda s: s.begun())
+    check(stream.status(), 200, "the stream")
+    s_publish(mesh, 3, 1)
+    stream.wait("what is new", lambda s: s.events())
+    check([event["data"]["n"] for _, event in stream.events()], [3], "only that")
     stream.close()
     bridge.stop()
 

@@ -28,6 +28,8 @@ struct bridge_cursor {
     uint64_t left;                /* events that it still wants */
     uint64_t target;              /* arrays: the log's end when they began; 0: not known yet */
     bool begun;                   /* arrays: the first event is written, a comma is due */
+    bool given;                   /* the client has named a position */
+    bool held;                    /* until the feed has heard the bus */
     bool live;                    /* reads from the feed */
     struct bridge_reader *reader; /* NULL: none */
     bool queued;                  /* waits for a reader */

@@ -28,8 +28,8 @@ struct bridge_feed {
     size_t bytes;
     entry_t *ring[RING_EVENTS]; /* of position p: ring[p % RING_EVENTS] */
     bridge_text_t text;
-    int timer_id;
-    bool timer;
+    int timer_id, begins_id;
+    bool timer, begins; /* armed */
 };
 
 static void s_drop_oldest(bridge_feed_t *self) {
@@ -87,7 +87,19 @@ static void s_arm(bridge_feed_t *self, unsigned delay_ms) {
                                      &self->timer_id) == WEFT_OK;
 }
 
+static void s_on_begins_over(void *arg) {
+    bridge_feed_t *self = arg;
+    self->begins = false;
+    self->config.fed(self->config.arg);
+}
+
+static void s_end_begins(bridge_feed_t *self) {
+    if (self->begins) weft_service_timer_end(self->bridge->service, self->begins_id);
+    self->begins = false;
+}
+
 static void s_unsubscribe(bridge_feed_t *self) {
+    s_end_begins(self);
     if (self->sub) weft_service_fd_end(self->bridge->service, weft_sub_fd(self->sub));
     weft_sub_destroy(&self->sub);
 }
@@ -119,7 +131,7 @@ static void s_read(bridge_feed_t *self) {
         weft_sub_info(self->sub, &info);
         if (rc == WEFT_E_TIMEOUT && !self->known && info.connected && info.live) {
             s_clear(self, info.position.value);
-            self->known = true;
+            self->known = fed = true;
         }
     }
     if (rc == WEFT_OK) s_arm(self, 1);
@@ -156,6 +168,9 @@ static weft_err_t s_subscribe(bridge_feed_t *self) {
         rc = weft_service_fd(self->bridge->service, weft_sub_fd(self->sub), POLLIN, s_on_readable,
                              self);
     if (rc != WEFT_OK) weft_sub_destroy(&self->sub);
+    if (rc == WEFT_OK && !self->begins)
+        self->begins = weft_service_timer(self->bridge->service, BRIDGE_SILENT_MS, 1,
+                                          s_on_begins_over, self, &self->begins_id) == WEFT_OK;
     return rc;
 }
 
@@ -184,11 +199,11 @@ void bridge_feed_destroy(bridge_feed_t **self_p) {
     *self_p = NULL;
 }
 
-bool bridge_feed_ready(const bridge_feed_t *self) {
-    weft_sub_info_t info;
-    if (!self->sub || !self->known) return false;
-    weft_sub_info(self->sub, &info);
-    return info.connected;
+bridge_feed_state_t bridge_feed_state(const bridge_feed_t *self) {
+    weft_sub_info_t info = {0};
+    if (self->sub) weft_sub_info(self->sub, &info);
+    if (self->known && info.connected) return BRIDGE_FEED_READY;
+    return self->begins ? BRIDGE_FEED_BEGINS : BRIDGE_FEED_AWAY;
 }
 
 uint64_t bridge_feed_from(const bridge_feed_t *self) {

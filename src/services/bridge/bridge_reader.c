@@ -12,7 +12,6 @@
 #define READERS 8u
 #define TURN_EVENTS 20000u
 #define TICK_MS 500u
-#define SILENT_MS 5000 /* the bus gives nothing for so long: who has not begun is refused */
 
 typedef struct bridge_reader {
     bridge_readers_t *owner;
@@ -257,7 +256,7 @@ static void s_on_tick(void *arg) {
         reader_t *reader = &self->readers[i];
         if (!reader->cursor || !bridge_cursor_room(reader->cursor)) continue;
         if (!reader->working) s_run(reader);
-        if (!reader->cursor || now_ms - reader->heard_ms < SILENT_MS) continue;
+        if (!reader->cursor || now_ms - reader->heard_ms < BRIDGE_SILENT_MS) continue;
         if (reader->cursor->stream && reader->cursor->form == BRIDGE_AS_SSE) continue;
         s_fail(reader, 503, "bus does not answer: what it has stored cannot be read now");
     }

@@ -155,7 +155,7 @@ bool bridge_cursor_moved(bridge_cursor_t *self, uint64_t position) {
         s_end(self);
         return true;
     }
-    if (self->form != BRIDGE_AS_SSE || !bridge_feed_ready(self->owner->feed) ||
+    if (self->form != BRIDGE_AS_SSE || bridge_feed_state(self->owner->feed) != BRIDGE_FEED_READY ||
         self->position < bridge_feed_from(self->owner->feed))
         return false;
     self->live = true;
@@ -176,11 +176,32 @@ void bridge_cursor_fail(bridge_cursor_t *self, unsigned status, const char *reas
 /* ---------------------------------------------------------------------------------------------- */
 /* The feed */
 
+/* A bridge that has just begun does not refuse what it could answer a moment later. */
+static void s_start(bridge_cursor_t *self) {
+    const bridge_feed_t *feed = self->owner->feed;
+    bridge_feed_state_t state = bridge_feed_state(feed);
+    self->held = state == BRIDGE_FEED_BEGINS;
+    if (self->held) return;
+    if (state == BRIDGE_FEED_AWAY) {
+        bridge_cursor_fail(self, 503, "bus does not answer: what it has stored cannot be read now");
+        return;
+    }
+    uint64_t from = bridge_feed_from(feed), to = bridge_feed_to(feed);
+    if (self->form == BRIDGE_AS_SSE && !self->given) self->position = to;
+    if (self->form != BRIDGE_AS_SSE || self->position < from || self->position > to)
+        bridge_readers_add(self->owner->readers, self);
+    else if (bridge_cursor_begin(self, to))
+        self->live = true; /* asked for more at once */
+}
+
 static void s_on_fed(void *arg) {
     bridge_streams_t *self = arg;
     for (bridge_cursor_t *at = self->cursors, *next; at; at = next) {
         next = at->next;
-        if (at->live && at->stream) s_pump(at);
+        if (at->held)
+            s_start(at);
+        else if (at->live && at->stream)
+            s_pump(at);
     }
 }
 
@@ -231,16 +252,16 @@ static bool s_type(bridge_cursor_t *self, http_request_t *request) {
     return self->filter != NULL;
 }
 
-/* What is asked for. given: a position was. False: answered. */
-static bool s_read(bridge_cursor_t *self, http_request_t *request, bool *given) {
+/* What is asked for. False: answered. */
+static bool s_read(bridge_cursor_t *self, http_request_t *request) {
     const char *last = http_request_header(request, "Last-Event-ID");
     bool limited;
     self->left = UINT64_MAX;
     if (!s_number(request, "limit", 1, &self->left, &limited) ||
-        !s_number(request, "after", 0, &self->position, given) || !s_type(self, request))
+        !s_number(request, "after", 0, &self->position, &self->given) || !s_type(self, request))
         return false;
     if (self->form != BRIDGE_AS_SSE || !last || !*last) return true;
-    *given = true;
+    self->given = true;
     if (http_text_number(last, 0, INT64_MAX, &self->position)) return true;
     http_answer_error(request, 400, "must be a position, as the ids of this stream are",
                       "Last-Event-ID");
@@ -248,30 +269,17 @@ static bool s_read(bridge_cursor_t *self, http_request_t *request, bool *given) 
 }
 
 static void s_open(bridge_streams_t *self, http_request_t *request, bridge_form_t form) {
-    bool given = false;
-    if (!bridge_feed_ready(self->feed)) {
-        http_answer_header(request, "Retry-After", "1");
-        http_answer_error(request, 503,
-                          "bus does not answer: what it has stored cannot be read now", NULL);
-        return;
-    }
     bridge_cursor_t *cursor = s_cursor_new(self, request, form);
     if (!cursor) {
         http_answer_error(request, 500, "out of memory", NULL);
         return;
     }
-    if (!s_read(cursor, request, &given)) {
+    if (!s_read(cursor, request)) {
         s_cursor_destroy(cursor);
         return;
     }
-    uint64_t from = bridge_feed_from(self->feed), to = bridge_feed_to(self->feed);
-    if (form == BRIDGE_AS_SSE && !given) cursor->position = to;
-    if (form == BRIDGE_AS_SSE && cursor->position >= from && cursor->position <= to) {
-        if (bridge_cursor_begin(cursor, to)) cursor->live = true; /* asked for more at once */
-        return;
-    }
     http_request_hold(request, s_on_cancel, cursor);
-    bridge_readers_add(self->readers, cursor);
+    s_start(cursor);
 }
 
 static void s_list(http_request_t *request, void *arg) {
