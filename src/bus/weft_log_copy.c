@@ -225,9 +225,11 @@ static weft_err_t s_copy(weft_copy_run_t *self) {
     return WEFT_OK;
 }
 
-static bool s_on_origins(void *arg, uint64_t at) {
+static bool s_on_origins(void *arg, const char *doing, uint64_t at, uint64_t of) {
     weft_copy_run_t *self = arg;
+    self->out->doing = doing;
     self->out->at = at;
+    self->out->wanted = of;
     return s_go_on(self);
 }
 
@@ -235,9 +237,13 @@ static bool s_on_origins(void *arg, uint64_t at) {
 static weft_err_t s_fit(weft_copy_run_t *self) {
     weft_err_t rc = self->trusted ? WEFT_OK : weft_log_trust_all(self->db);
     if (rc != WEFT_OK || !s_cut(self)) return s_database(self, rc, "copy");
-    self->out->doing = "read";
-    rc = weft_log_origins_cut(self->db, self->up_to, s_on_origins, self);
+    rc = weft_log_origins_cut(self->db, self->source, self->up_to, s_on_origins, self);
     if (rc == WEFT_E_INTERRUPTED) return s_say(self, rc, "interrupted");
+    if (rc == WEFT_E_GONE)
+        return s_say(self, rc,
+                     "%s has meanwhile forgotten events beyond %" PRIu64
+                     ", which told where origins stood there: choose a later end",
+                     self->from, self->up_to);
     if (rc == WEFT_OK) rc = weft_db_exec(self->db, weft_sql_types_unused);
     if (rc == WEFT_OK) rc = weft_log_trust_meta(self->db);
     return s_database(self, rc, "cut");

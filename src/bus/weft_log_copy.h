@@ -15,7 +15,8 @@ typedef struct {
     uint64_t first, head; /* rows first..head are in the copy; first = head + 1: none */
     uint64_t at;          /* copied up to here, or checked up to here */
     uint64_t wanted;      /* head as last seen while it grows */
-    const char *doing;    /* "copied", "read" (for the origins of a fork), "checked" */
+    const char *doing;    /* "copied", "read" and "searched" (for the origins of a fork; at and
+                             wanted of a search count from up_to on), "checked" */
     char reason[512];     /* on error: one sentence, what is wrong and what to do */
 } weft_log_copy_t;
 
@@ -30,8 +31,9 @@ typedef bool (*weft_log_copy_fn)(void *arg, const weft_log_copy_t *so_far);
  *       back and on disk; until then it is to.partial, which is removed on error.
  * Returns WEFT_OK, WEFT_E_NOT_FOUND (no store in from), WEFT_E_STATE (to is not empty), WEFT_E_LOCKED
  *         (another copy to the same place), WEFT_E_LOG_BEHIND (up_to is beyond its head), WEFT_E_GONE (up_to
- *         is before what it keeps), WEFT_E_CORRUPT, WEFT_E_SCHEMA, WEFT_E_FULL, WEFT_E_STORE, WEFT_E_IO,
- *         WEFT_E_NOMEM, WEFT_E_INTERRUPTED. */
+ *         is before what it keeps, or it was trimmed beyond up_to before the origins were worked out),
+ *         WEFT_E_CORRUPT, WEFT_E_SCHEMA, WEFT_E_FULL, WEFT_E_STORE, WEFT_E_IO, WEFT_E_NOMEM,
+ *         WEFT_E_INTERRUPTED. */
 weft_err_t weft_log_copy(const char *from, uint64_t up_to, const char *to,
                          weft_log_copy_fn progress, void *arg, weft_log_copy_t *out);
 

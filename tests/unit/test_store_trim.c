@@ -2,7 +2,6 @@
  * stay, services are remembered. */
 #include "store_fixture.h"
 
-#include "weft_log_copy.h"
 #include "weft_trimmer.h"
 
 static int64_t s_rows(fixture_t *f) {
@@ -243,33 +242,6 @@ static void only_what_has_changed_is_written_again(void **state) {
     weft_readers_destroy(&readers);
 }
 
-/* A new type gets the id behind the highest one, and there are as many ids as types: no hole may eat one. */
-static void a_fork_of_a_log_that_forgot_keeps_the_ids_of_its_types(void **state) {
-    static const char *const names[] = {"gone", "b.kept", "c.kept", "later"};
-    fixture_t *f = *state;
-    char to[256];
-    weft_log_copy_t copy;
-    for (unsigned i = 0; i < 4; i++) {
-        fixture_begin(f);
-        for (uint64_t seq = 1; seq <= 10; seq++)
-            assert_true(fixture_take(f, names[i], 1, 10 * i + seq, 5));
-        assert_rc(fixture_end(f), WEFT_OK);
-    }
-    assert_rc(weft_store_trim(f->store, 10), WEFT_OK);
-    snprintf(to, sizeof to, "%.200s-fork", f->dir);
-    assert_rc(weft_log_copy(f->dir, 25, to, NULL, NULL, &copy), WEFT_OK);
-    fixture_close(f);
-    snprintf(f->dir, sizeof f->dir, "%s", to);
-    fixture_open(f);
-    assert_int_equal(fixture_sql(f, "SELECT count(*) FROM types WHERE name = 'later'"), 0);
-    assert_int_equal(fixture_sql(f, "SELECT max(id) = count(*) FROM types"), 1);
-    fixture_begin(f);
-    assert_true(fixture_take(f, "gone", 2, 1, 5) && fixture_take(f, "other", 2, 2, 5));
-    assert_rc(fixture_end(f), WEFT_OK);
-    assert_int_equal(fixture_sql(f, "SELECT id FROM types WHERE name = 'other'"), 4);
-    s_check_kept(f, 10, 27);
-}
-
 static void services_are_bounded(void **state) {
     fixture_t *f = *state;
     weft_readers_t *readers = weft_readers_new();
@@ -297,7 +269,6 @@ int main(void) {
         T(what_is_left_is_checked_against_the_anchor),
         T(a_log_that_forgot_everything_goes_on),
         T(origins_are_never_forgotten),
-        T(a_fork_of_a_log_that_forgot_keeps_the_ids_of_its_types),
         T(a_row_that_is_missing_is_no_anchor),
         T(a_failed_trim_leaves_everything),
         T(commits_wait_for_the_disk_again_after_a_trim),
