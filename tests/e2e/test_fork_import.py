@@ -9,8 +9,8 @@ import subprocess
 import mesh as kit
 from mesh import check, wait_until
 from process import Process
-from test_restores import (go_on, post_settled, refused, restore, save, stop_all, titles_of_view,
-                           wait_titles)
+from test_restores import (go_on, post, post_settled, refused, restore, save, stop_all, titles_of_log,
+                           titles_of_view, wait_titles)
 
 
 def weft(mesh, *words, status=0, stdin=None):
@@ -84,6 +84,37 @@ def test_a_fork_of_a_trimmed_log_ends_where_it_says_and_refuses_what_it_cannot_k
     weft(mesh, "fork", "--store", store, "--to", "15", fork)
     told = whole(mesh, fork)
     check((told["first"], told["head"], told["types"]), (11, 15, 1), "what the check finds")
+
+
+def test_a_fork_takes_nothing_again_that_was_trimmed_before(mesh):
+    mesh.bus.stop(kill=True)
+    post(mesh, "one")
+    mesh.stop("posts")
+    save(mesh, "posts")  # with an event that it will never know to be sent
+    mesh.bus.start()
+    mesh.start("posts")
+    post_settled(mesh)
+    for number in range(9):
+        mesh.publish("a.b", f"x/{number}", str(number))
+    post_settled(mesh, "two")
+    check([event["position"] for event in mesh.events() if event["type"] == "post.created"], [1, 11], "posts")
+    mesh.weft("trim", "--to", "5", "--force")
+    wait_until("it is trimmed", lambda: json.loads(mesh.weft("status", "--json"))["first"] >= 5)
+    fork, later = os.path.join(mesh.scratch, "fork"), mesh.data("posts") + ".later"
+    weft(mesh, "fork", "--store", mesh.data("bus"), "--to", "8", fork)
+    whole(mesh, fork)
+    stop_all(mesh)
+    shutil.copytree(mesh.data("posts"), later)
+    on_store(mesh, fork)
+    restore(mesh, "posts")
+    refused(mesh, "posts", "TWIN", "--new-origin")
+    check([event["type"] for event in mesh.events()], ["a.b"] * 3, "nothing was sent")
+    shutil.rmtree(mesh.data("posts"))
+    shutil.copytree(later, mesh.data("posts"), dirs_exist_ok=True)
+    refused(mesh, "posts", "BUS_LOST", "--new-origin", options=["--adopt-log=now"])
+    go_on(mesh, "posts", "--adopt-log", "now", "--new-origin")
+    post_settled(mesh, "three")
+    check(titles_of_log(mesh), ["three"], "the log")
 
 
 def test_an_imported_log_is_the_exported_one_and_services_are_rebuilt_on_it(mesh):
