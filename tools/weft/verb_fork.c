@@ -29,6 +29,9 @@ const weft_verb_t weft_verb_fork = {
     .more =
         "Also while its bus runs. DIR is made as by weft backup: a store, checked and on disk, as it\n"
         "was when the log ended at N. It keeps the id of the log, so a copy of a service's database\n"
-        "goes on there if it stands at N or before; one that has seen more refuses it by name.\n",
+        "goes on there if it stands at N or before; one that has seen more refuses it by name.\n"
+        "Of a log that was trimmed N may be as low as where the kept events begin. Events beyond N are\n"
+        "read then, too, until they tell of each origin what was trimmed; publishers whose history\n"
+        "is not known whole any more are refused by name.\n",
     .run = s_run,
 };
