@@ -31,6 +31,7 @@ struct http_server {
     http_turn_fn turn;
     void *turn_arg;
     http_request_t *held;   /* list */
+    size_t asked;           /* of them: not suspended, so MHD asks for the answer at each run */
     http_stream_t *streams; /* list */
     size_t body_bytes_max;
     char body_refusal[64]; /* for what is larger */
@@ -92,7 +93,7 @@ bool http_request_take(http_request_t *self, const char *data, size_t size);
 /* All is there: answer or hold. */
 void http_request_dispatch(http_request_t *self);
 void http_request_refuse(http_request_t *self);
-/* Hand the answer over to MHD, or suspend the connection. */
+/* Hand the answer over to MHD, if it is there: else MHD asks again. */
 enum MHD_Result http_request_deliver(http_request_t *self);
 /* The answer is there: MHD gets it now, or as soon as it comes to the connection. response is taken
  * and may be NULL without memory. */
@@ -101,6 +102,8 @@ void http_request_answered(http_request_t *self, unsigned status, struct MHD_Res
 bool http_request_add_headers(http_request_t *self, struct MHD_Response *response, bool body);
 /* Have MHD leave the connection alone, and go on with it. */
 void http_request_suspend(http_request_t *self);
+/* Those that are held, from now on: nobody asks for their answers until they are given. */
+void http_requests_suspend_held(http_server_t *server);
 void http_request_resume(http_request_t *self);
 /* The held request is answered by its owner's cancel and a 503. */
 void http_request_cancel(http_request_t *self);

@@ -28,9 +28,11 @@ http_request_t *http_request_new(http_server_t *server, struct MHD_Connection *c
 
 static void s_unlink_held(http_request_t *self) {
     http_request_t **at = &self->server->held;
-    while (*at && *at != self) at = &(*at)->next_held;
-    if (*at) *at = self->next_held;
+    if (!self->held) return;
+    while (*at != self) at = &(*at)->next_held;
+    *at = self->next_held;
     self->held = false;
+    if (!self->suspended) self->server->asked--;
 }
 
 /* What a body of that room counts among the large ones. */
@@ -259,14 +261,22 @@ enum MHD_Result http_request_deliver(http_request_t *self) {
         self->response = NULL;
         return rc;
     }
-    if (!self->held) return MHD_NO; /* no memory even for an error */
-    http_request_suspend(self);
-    return MHD_YES;
+    return self->held ? MHD_YES : MHD_NO; /* no memory even for an error */
 }
 
 void http_request_suspend(http_request_t *self) {
     self->suspended = true;
     MHD_suspend_connection(self->connection);
+}
+
+/* The owner of a request may answer it before the turn ends, so only what is still held then is worth two
+ * calls of the kernel that take it out of MHD's epoll set and back. */
+void http_requests_suspend_held(http_server_t *server) {
+    for (http_request_t *at = server->held; at && server->asked; at = at->next_held) {
+        if (at->suspended) continue;
+        http_request_suspend(at);
+        server->asked--;
+    }
 }
 
 void http_request_resume(http_request_t *self) {
@@ -350,6 +360,7 @@ void http_request_hold(http_request_t *request, http_cancel_fn cancel, void *arg
     request->cancel_arg = arg;
     request->next_held = request->server->held;
     request->server->held = request;
+    if (!request->suspended) request->server->asked++;
 }
 
 void http_request_go_on(http_request_t *request) {
@@ -425,7 +436,7 @@ bool http_request_add_headers(http_request_t *self, struct MHD_Response *respons
 void http_request_answered(http_request_t *self, unsigned status, struct MHD_Response *response) {
     self->response = response;
     self->status = status;
-    if (self->held) s_unlink_held(self);
+    s_unlink_held(self);
     http_request_resume(self);
 }
 

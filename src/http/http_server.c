@@ -72,6 +72,7 @@ static bool s_turn(http_server_t *self) {
         MHD_run(self->daemon);
     } while (self->turn && self->begun != begun && ++runs < HTTP_TURNS_MAX);
     if (self->turn && !self->stopping) self->turn(self->turn_arg);
+    http_requests_suspend_held(self);
     if (self->resumed) return false;
     if (MHD_get_timeout(self->daemon, &wait_ms) != MHD_YES) return true;
     if (wait_ms) s_arm(self, wait_ms);
