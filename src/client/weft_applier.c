@@ -42,6 +42,8 @@ weft_err_t weft_applier_new(weft_applier_t **out, weft_service_store_t *store,
     self->on_error = on_error;
     self->parked_subjects = weft_map_new();
     weft_err_t rc = self->parked_subjects ? weft_applier_load_parked(self) : WEFT_E_NOMEM;
+    if (rc == WEFT_OK) rc = weft_stmt_prepare(&self->begin, store->db, "BEGIN IMMEDIATE");
+    if (rc == WEFT_OK) rc = weft_stmt_prepare(&self->commit, store->db, "COMMIT");
     if (rc == WEFT_OK) rc = weft_service_store_position(store, &self->stored);
     if (rc == WEFT_OK) {
         self->lazy = self->stored;
@@ -57,6 +59,8 @@ void weft_applier_destroy(weft_applier_t **self_p) {
     weft_applier_t *self = *self_p;
     if (!self) return;
     sqlite3_commit_hook(self->store->db, NULL, NULL);
+    weft_stmt_free(&self->begin);
+    weft_stmt_free(&self->commit);
     weft_map_destroy(&self->parked_subjects, NULL);
     for (size_t i = 0; i < self->handlers_count; i++) free(self->handlers[i].filter);
     free(self->handlers);
@@ -92,7 +96,7 @@ const char *const *weft_applier_filters(const weft_applier_t *self, size_t *coun
 
 weft_err_t weft_applier_tx_begin(weft_applier_t *self) {
     WEFT_ASSERT(!self->in_transaction);
-    weft_err_t rc = weft_db_exec(self->store->db, "BEGIN IMMEDIATE");
+    weft_err_t rc = weft_stmt_run(&self->begin);
     if (rc != WEFT_OK) return rc;
     self->in_transaction = true;
     self->parked_now = 0;
@@ -110,7 +114,7 @@ weft_err_t weft_applier_tx_commit(weft_applier_t *self) {
     WEFT_CRASH_POINT("applier.committing");
     self->committing = true;
     int64_t began_us = weft_os_monotonic_us();
-    weft_err_t rc = weft_db_exec(self->store->db, "COMMIT");
+    weft_err_t rc = weft_stmt_run(&self->commit);
     self->committing = false;
     if (rc != WEFT_OK) {
         weft_diag(WEFT_DIAG_WARN, "service.commit", "error=%s sqlite=\"%s\"", weft_err_name(rc),

@@ -19,6 +19,7 @@ typedef struct {
 struct weft_applier {
     weft_service_store_t *store;
     weft_outbox_t *outbox;
+    weft_stmt_t begin, commit;
     weft_handler_t *handlers;
     size_t handlers_count;
     const char *filters[WEFT_FILTERS_MAX];

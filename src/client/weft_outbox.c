@@ -3,6 +3,7 @@
 #include "weft_outbox.h"
 
 #include "weft_crash.h"
+#include "weft_fresh.h"
 #include "weft_limits.h"
 #include "weft_notify.h"
 #include "weft_os.h"
@@ -30,6 +31,7 @@ struct weft_outbox {
     uint64_t settled; /* acked as it stands in the database */
     weft_stmt_t insert, read, settle, prune, drop, first;
     uint64_t reading; /* sequence that read stands on; rows come in order */
+    weft_fresh_t fresh;
     weft_buf_t event;
     char type[WEFT_TYPE_BYTES_MAX + 1];
 };
@@ -68,6 +70,7 @@ static bool s_build(weft_outbox_t *self, uint64_t sequence, weft_relay_event_t *
 
 static bool s_read(void *arg, uint64_t sequence, weft_relay_event_t *out) {
     weft_outbox_t *self = arg;
+    if (weft_fresh_get(&self->fresh, sequence, out)) return true;
     if (self->reading != sequence) {
         (void) weft_stmt_done(&self->read); /* a failed step shows again at the next one */
         weft_stmt_bind_bits(&self->read, 1, sequence);
@@ -187,6 +190,7 @@ void weft_outbox_destroy(weft_outbox_t **self_p) {
     weft_stmt_free(&self->drop);
     weft_stmt_free(&self->first);
     weft_buf_free(&self->event);
+    weft_fresh_free(&self->fresh);
     free(self->source);
     free(self->bus);
     free(self);
@@ -203,24 +207,30 @@ weft_err_t weft_outbox_emit(weft_outbox_t *self, const char *type, const char *s
     weft_err_t rc = weft_type_check(type, type_size);
     if (rc != WEFT_OK) return rc;
     weft_wire_event_t event = {
+        .origin = self->origin.bytes,
+        .time_us = weft_os_now_us(),
         .source = self->source,
         .source_size = strlen(self->source),
         .subject = subject ? subject : "",
         .subject_size = subject ? strlen(subject) : 0,
         .cause = cause,
+        .traceparent = traceparent,
         .data = data_size ? data : &nil,
         .data_size = data_size ? data_size : 1,
     };
     rc = weft_wire_event_check(&event);
     if (rc != WEFT_OK) return rc;
     weft_stmt_bind_text(&self->insert, 1, type, type_size);
-    weft_stmt_bind_int(&self->insert, 2, weft_os_now_us());
+    weft_stmt_bind_int(&self->insert, 2, event.time_us);
     weft_stmt_bind_text(&self->insert, 3, event.subject, event.subject_size);
     weft_stmt_bind_bits(&self->insert, 4, cause);
     weft_stmt_bind_blob(&self->insert, 5, traceparent, traceparent ? WEFT_TRACEPARENT_BYTES : 0);
     weft_stmt_bind_blob(&self->insert, 6, event.data, event.data_size);
     rc = weft_stmt_run(&self->insert);
-    if (rc == WEFT_OK) self->added = (uint64_t) sqlite3_last_insert_rowid(self->db); /* O1 */
+    if (rc == WEFT_OK) {
+        self->added = event.source_seq = (uint64_t) sqlite3_last_insert_rowid(self->db); /* O1 */
+        weft_fresh_add(&self->fresh, type, type_size, &event);
+    }
     WEFT_CRASH_POINT("outbox.emitted");
     return rc;
 }
@@ -231,6 +241,7 @@ uint64_t weft_outbox_added(const weft_outbox_t *self) {
 
 void weft_outbox_rewind(weft_outbox_t *self, uint64_t added) {
     self->added = added;
+    weft_fresh_cut(&self->fresh, added ? added : self->highest);
 }
 
 weft_err_t weft_outbox_committed(weft_outbox_t *self) {
@@ -397,6 +408,7 @@ weft_err_t weft_outbox_renew(weft_outbox_t *self, uint64_t *sent) {
     if (acked < self->settled) acked = self->settled; /* by a log that has lost it */
     *sent = 0;
     s_end_read(self);
+    weft_fresh_cut(&self->fresh, 0); /* their origin and sequences change */
     weft_err_t rc = weft_db_exec(self->db, "BEGIN IMMEDIATE");
     if (rc != WEFT_OK) return rc;
     weft_stmt_bind_bits(&self->prune, 1, acked);

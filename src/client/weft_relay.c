@@ -14,6 +14,7 @@
 
 #define INGEST_HWM (4 * WEFT_WINDOW_EVENTS_MAX) /* O2: the window lies well under it */
 #define ACK_HWM 1000
+#define GATHER_CROWD 16 /* as many in a message: events come so fast that the next one waits, too */
 #define GATHER_EVENTS 64 /* as many as this wait for no more */
 
 struct weft_relay {
@@ -33,6 +34,7 @@ struct weft_relay {
     char group_type[WEFT_TYPE_BYTES_MAX + 1];
     size_t group_type_size;
     uint64_t group_first;
+    size_t group_events, last_events; /* in the group; in the message before it */
     unsigned gather_us;
     int64_t gather_until_us;
     uint64_t asked; /* id of the question that weft_relay_ask put last; 0: it is answered */
@@ -209,12 +211,15 @@ static bool s_flush(weft_relay_t *self) {
     if (rc != WEFT_OK)
         weft_publisher_blocked(self->publisher, weft_os_monotonic_ms(), self->group_first);
     weft_buf_clear(&self->group);
+    self->last_events = self->group_events;
+    self->group_events = 0;
     self->gather_until_us = weft_os_monotonic_us() + self->gather_us;
     return rc == WEFT_OK;
 }
 
 static bool s_gathers(const weft_relay_t *self) {
-    return !self->group.size && weft_publisher_in_flight(self->publisher) &&
+    return !self->group.size &&
+           (weft_publisher_in_flight(self->publisher) || self->last_events >= GATHER_CROWD) &&
            weft_publisher_unsent(self->publisher) < GATHER_EVENTS &&
            weft_os_monotonic_us() < self->gather_until_us;
 }
@@ -234,6 +239,7 @@ static bool s_send_event(weft_relay_t *self, uint64_t sequence, const weft_relay
         self->group_first = sequence;
     }
     weft_buf_append(&self->group, event->event, event->size);
+    self->group_events++;
     if (!weft_buf_ok(&self->group)) weft_publisher_stop(self->publisher, WEFT_E_NOMEM);
     return weft_buf_ok(&self->group);
 }

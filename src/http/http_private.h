@@ -32,6 +32,7 @@ struct http_server {
     void *turn_arg;
     http_request_t *held;   /* list */
     size_t asked;           /* of them: not suspended, so MHD asks for the answer at each run */
+    size_t expected;        /* as many as that have lately shared a turn */
     http_stream_t *streams; /* list */
     size_t body_bytes_max;
     char body_refusal[64]; /* for what is larger */
@@ -60,7 +61,7 @@ struct http_request {
     size_t headers_count;
     unsigned refusal; /* status decided before the body came; 0: none */
     const char *refusal_text;
-    bool begun, dispatched, held, suspended, quiet;
+    bool begun, dispatched, held, suspended, queued, quiet;
     http_cancel_fn cancel;
     void *cancel_arg;
     http_request_t *next_held;

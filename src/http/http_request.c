@@ -7,6 +7,7 @@
 #include "http_private.h"
 
 #define HTTP_TRACEPARENT "traceparent"
+#define HTTP_BODY_ROOM_BYTES 256u /* at first */
 
 http_request_t *http_request_new(http_server_t *server, struct MHD_Connection *connection,
                                  const char *uri) {
@@ -163,7 +164,7 @@ bool http_request_refuse_now(const http_request_t *self) {
 
 /* False: refused. */
 static bool s_grow_body(http_request_t *self, size_t size) {
-    size_t room = self->body_room ? self->body_room : 1024;
+    size_t room = self->body_room ? self->body_room : HTTP_BODY_ROOM_BYTES;
     while (room < self->body_size + size) room *= 2;
     size_t more = s_large(room) - s_large(self->body_room);
     if (more > HTTP_LARGE_BYTES_MAX - self->server->large_bytes) {
@@ -255,13 +256,15 @@ void http_request_dispatch(http_request_t *self) {
 }
 
 enum MHD_Result http_request_deliver(http_request_t *self) {
-    if (self->response) {
-        enum MHD_Result rc = MHD_queue_response(self->connection, self->status, self->response);
-        MHD_destroy_response(self->response);
-        self->response = NULL;
-        return rc;
-    }
-    return self->held ? MHD_YES : MHD_NO; /* no memory even for an error */
+    struct MHD_Response *response = self->response;
+    if (!response && (self->held || self->queued)) return MHD_YES;
+    if (!response) return MHD_NO; /* no memory even for an error */
+    self->response = NULL;
+    self->queued = true;
+    enum MHD_Result rc = MHD_queue_response(self->connection, self->status, response);
+    MHD_destroy_response(response);
+    if (rc != MHD_YES) self->queued = false;
+    return rc; /* taken: with a connection that failed, the request may be gone */
 }
 
 void http_request_suspend(http_request_t *self) {
@@ -452,7 +455,9 @@ static void s_answer(http_request_t *self, unsigned status, void *data, size_t s
         response = NULL;
     }
     self->answer_size = size;
+    bool asked = self->held && !self->suspended;
     http_request_answered(self, status, response);
+    if (asked && response) (void) http_request_deliver(self); /* saves MHD a round of questions */
 }
 
 void http_answer_empty(http_request_t *request, unsigned status) {

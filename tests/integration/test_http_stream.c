@@ -84,7 +84,8 @@ static struct {
     http_server_t *http;
     http_stream_t *stream;
     http_stream_config_t config;
-    http_request_t *held;
+    http_request_t *held, *shared[2]; /* shared: answered together, by the turn */
+    size_t shared_count, shared_wanted;
     int overs, turns;
     http_stream_over_t why;
     size_t produced, waiting_most;
@@ -139,9 +140,17 @@ static void s_any(http_request_t *request, void *arg) {
     http_answer_json(request, 200, json_pack("{s:s%}", "body", body, size));
 }
 
+static void s_share(http_request_t *request, void *arg) {
+    s_seen.shared[s_seen.shared_count++] = request;
+    http_request_hold(request, s_cancel, arg);
+}
+
 static void s_on_turn(void *arg) {
     (void) arg;
     s_seen.turns++;
+    if (!s_seen.shared_wanted || s_seen.shared_count < s_seen.shared_wanted) return;
+    for (; s_seen.shared_count; s_seen.shared_count--)
+        http_answer_data(s_seen.shared[s_seen.shared_count - 1], 200, "text/plain", "shared", 6);
 }
 
 static int s_begin(void **state) {
@@ -149,6 +158,7 @@ static int s_begin(void **state) {
         {"GET", "/pieces", HTTP_BODY_NONE, s_pieces, NULL},
         {"GET", "/sse", HTTP_BODY_NONE, s_sse, NULL},
         {"GET", "/later", HTTP_BODY_NONE, s_later, NULL},
+        {"GET", "/share", HTTP_BODY_NONE, s_share, NULL},
         {"POST", "/any", HTTP_BODY_ANY, s_any, NULL},
     };
     const http_loop_t loop = {s_loop_fd, s_loop_fd_end, s_loop_timer, s_loop_timer_end, NULL};
@@ -240,6 +250,48 @@ static void a_held_request_can_become_a_stream(void **state) {
     http_stream_end(s_seen.stream);
     WAIT_UNTIL(s_loop_turn() && s_has(fd, text, sizeof text, "late\r\n0\r\n\r\n"), 5000);
     close(fd);
+}
+
+static void s_share_on(int fd) {
+    static const char ask[] = "GET /share HTTP/1.1\r\nHost: x\r\n\r\n";
+    assert_int_equal(send(fd, ask, sizeof ask - 1, 0), sizeof ask - 1);
+}
+
+/* Held and answered within the turn, for the first after it: over and over on the same connections. */
+static void a_turn_answers_what_it_has_gathered(void **state) {
+    (void) state;
+    s_seen.shared_wanted = 2;
+    int first = s_get("/share"), second = -1;
+    for (unsigned round = 0; round < 3; round++) {
+        char one[4096] = "", two[4096] = "";
+        WAIT_UNTIL(s_loop_turn() && s_seen.shared_count == 1, 5000);
+        for (int i = 0; i < 20; i++) s_loop_turn(); /* nobody answers it alone */
+        assert_false(s_has(first, one, sizeof one, "shared"));
+        assert_int_equal(http_server_held(s_seen.http), 1);
+        if (second < 0)
+            second = s_get("/share");
+        else
+            s_share_on(second);
+        WAIT_UNTIL(s_loop_turn() && s_has(second, two, sizeof two, "\r\n\r\nshared"), 5000);
+        WAIT_UNTIL(s_loop_turn() && s_has(first, one, sizeof one, "\r\n\r\nshared"), 5000);
+        assert_int_equal(http_server_held(s_seen.http), 0);
+        if (round < 2) s_share_on(first);
+    }
+    close(first);
+    close(second);
+}
+
+/* A client that leaves before the turn is no reason to answer nobody. */
+static void a_turn_outlives_a_client(void **state) {
+    char text[4096] = "";
+    (void) state;
+    int first = s_get("/share");
+    WAIT_UNTIL(s_loop_turn() && s_seen.shared_count == 1, 5000);
+    close(first);
+    s_seen.shared_wanted = 2;
+    int second = s_get("/share");
+    WAIT_UNTIL(s_loop_turn() && s_has(second, text, sizeof text, "\r\n\r\nshared"), 5000);
+    close(second);
 }
 
 static void a_slow_reader_slows_down_the_writer(void **state) {
@@ -415,6 +467,8 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         TEST(pieces_arrive_as_they_are_written),
         TEST(a_held_request_can_become_a_stream),
+        TEST(a_turn_answers_what_it_has_gathered),
+        TEST(a_turn_outlives_a_client),
         TEST(a_slow_reader_slows_down_the_writer),
         TEST(what_does_not_fit_cuts_the_stream),
         TEST(exactly_the_bound_fits),
