@@ -23,11 +23,11 @@ from process import Process
 WEFT = os.path.join(os.environ["WEFT_BIN_DIR"], "weft")
 RATE = 100_000 if SLOW == 1 else 10_000  # sanitizers are no place to measure
 FILL = 500_000 if SLOW == 1 else 100_000
-ROUNDS = 3
+ROUNDS = int(os.environ.get("WEFT_TEST_ROUNDS", "3"))
 WITHIN = float(os.environ.get("WEFT_TEST_WITHIN", "8"))  # p99.9 of commits during a backup, of that before
 BEFORE = 3 * RATE
 LATE_S = 0.05
-ENOUGH_S = 25
+ENOUGH_S = 8 * ROUNDS + 1
 BURST = 500
 WAL_BOUND = 64 << 20
 LOG_BEHIND, FORKED = 16, 17
@@ -103,8 +103,8 @@ def debug_bus(name):
 
 
 def compared(bus, peer, load, name, *words):
-    """How p99.9 of commits during a copy is to that just before, None where the load came late: others had the
-    machine. And what the copy told."""
+    """Commits just before a copy and during it, None where the load came late: others had the machine. And what
+    the copy told."""
     load.late = 0.0
     start, stored = time.time(), peer.counter("stored")
     wait_until("some seconds of load", lambda: peer.counter("stored") >= stored + BEFORE, 60)
@@ -115,7 +115,7 @@ def compared(bus, peer, load, name, *words):
     print("  %s: %d events in %.1f s; commits before: %d, p50 %d, p99.9 %d us; during: %d, p50 %d, p99.9 %d us" % (
         words[0], told["head"], ended - began, len(before), before[len(before) // 2], p999(before),
         len(during), during[len(during) // 2], p999(during)))
-    return p999(during) / p999(before) if load.late < LATE_S else None, told
+    return (before, during) if load.late < LATE_S else None, told
 
 
 def interrupted_check(path):
@@ -160,13 +160,13 @@ def test_a_backup_under_load_is_whole_and_the_bus_goes_on():
         load = Load(peer)
         load.fill(FILL)
         load.start()
-        wal, ratios, began = store("loaded/log.db-wal"), [], time.monotonic()
+        wal, rounds, began = store("loaded/log.db-wal"), [], time.monotonic()
         for number in range(ROUNDS):
             if number and time.monotonic() - began > ENOUGH_S:
                 break  # on a busy machine the log grows nearly as fast as it is copied
             head = peer.status()["head"]
-            ratio, told = compared(bus, peer, load, "copy%d" % number, "backup", "--store", store("loaded"))
-            ratios.append(ratio)
+            both, told = compared(bus, peer, load, "copy%d" % number, "backup", "--store", store("loaded"))
+            rounds.append(both)
             assert os.path.getsize(wal) <= WAL_BOUND, os.path.getsize(wal)
             assert told["first"] == 1 and head <= told["head"] < peer.status()["head"], told
         _, cut = compared(bus, peer, load, "forked", "fork", "--to", str(FILL // 2), "--store", store("loaded"))
@@ -174,9 +174,14 @@ def test_a_backup_under_load_is_whole_and_the_bus_goes_on():
         load.end()
         wait_until("all is stored", lambda: peer.counter("stored") == peer.seq, 60)
         check_books(peer.status())
+        ratios = [both and p999(both[1]) / p999(both[0]) for both in rounds]
         print("  p99.9 during / before: %s; store of %d MB" % (
             " ".join("%.2f" % ratio if ratio else "(late)" for ratio in ratios),
             os.path.getsize(store("loaded/log.db")) >> 20))
+        before, during = (sorted(us for both in rounds if both for us in both[i]) for i in (0, 1))
+        if before:
+            print("  all rounds: %d commits before, p99.9 %d us; %d during, %d us: %.2f" % (
+                len(before), p999(before), len(during), p999(during), p999(during) / p999(before)))
         check = json.loads(weft("check", store("copy0"), "--json"))
         assert check["whole"], check
         assert interrupted_check(store("loaded")) in (0, 1)
@@ -187,7 +192,7 @@ def test_a_backup_under_load_is_whole_and_the_bus_goes_on():
         goes_on("forked", cut["head"], peer.origin)
         # On a machine of its own two of three are within 2, on one that others use 2.2 was seen; a copy that
         # keeps commits waiting makes it a hundred.
-        assert SLOW > 1 or sum(ratio is not None and ratio > WITHIN for ratio in ratios) < 2, ratios
+        assert SLOW > 1 or sum(ratio is not None and ratio > WITHIN for ratio in ratios) * 3 < 2 * ROUNDS, ratios
     finally:
         bus.stop()
 
