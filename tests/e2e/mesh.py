@@ -21,6 +21,7 @@ from process import SLOW, Failure, Process, check, seed, wait_until
 
 SERVICES = ("posts", "comments", "moderation", "query")
 PROGRAMS = (*SERVICES, "web")  # web is started by the tests that want it
+END_S = 3 * SLOW  # as long as a clean end may take after a test
 
 
 class Lost(Exception):
@@ -139,10 +140,18 @@ class Mesh:
             self.services[name].stop(kill)
 
     def stop_all(self):
-        """Whatever state things are in: nothing of ours lives on."""
+        """Whatever state things are in: nothing of ours lives on. Who can end well does: only then its line
+        coverage is written."""
+        children = [process.child for process in self.processes() if process.child]
         for process in self.processes():
-            child, process.child = process.child, None
-            if child:
+            process.child = None
+        for child in children:
+            child.terminate()
+        end = time.monotonic() + END_S
+        for child in children:
+            try:
+                child.wait(max(0, end - time.monotonic()))
+            except subprocess.TimeoutExpired:
                 child.kill()
                 child.wait()
 

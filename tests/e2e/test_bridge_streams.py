@@ -170,7 +170,7 @@ def test_thousands_of_streams_get_all_and_cost_little(mesh):
 
 
 def test_a_stalled_stream_is_cut_and_costs_little(mesh):
-    count, events = 20, 50000 if SLOW == 1 else 8000
+    count, events = 20, 100000 if SLOW == 1 else 8000
     bridge = s_bridge(mesh)
     slow = [sse.Stream(bridge.http, buffer=4096) for _ in range(count)]
     array = sse.Stream(bridge.http, "/events", buffer=4096)
@@ -183,7 +183,7 @@ def test_a_stalled_stream_is_cut_and_costs_little(mesh):
     more = (s_memory(bridge) - before) / 1e6
     print(f"  {2 * count} stalled streams, {reads.size / 1e6:.0f} MB of events: {more:.1f} MB more")
     # Under a sanitizer memory that was given back is kept for a while.
-    check(SLOW > 1 or more < 0.8 * reads.size / 1e6, True, f"{more} MB: as if all were kept")
+    check(SLOW > 1 or more < 0.6 * reads.size / 1e6, True, f"{more} MB: as if all were kept")
     check([event["data"]["n"] for _, event in reads.events()], list(range(events)), "in order")
     array.close()
     # Each has stood still: those that take nothing are cut, the one that reads is not.
