@@ -86,19 +86,20 @@ class Dumpcap:
     def stop(self):
         # what was sent last has been captured when a connection made after it has
         with socket.create_connection((self.reach, self.last_port)) as last:
-            port = last.getsockname()[1].to_bytes(2, "big")
-            wait_until("the last packets are in the file", lambda: self._holds(port))
+            # source and destination as TCP has them: two bytes alone are somewhere by chance
+            ports = b"".join(port.to_bytes(2, "big") for port in (last.getsockname()[1], self.last_port))
+            wait_until("the last packets are in the file", lambda: self._holds(ports))
         self.end()
 
     def end(self):
         self.child.terminate()
         self.child.wait()
 
-    def _holds(self, port):
+    def _holds(self, ports):
         if not os.path.exists(self.path):
             return False
         with open(self.path, "rb") as file:
-            return port in file.read()[-100000:]
+            return ports in file.read()
 
     last_port = 0
 
