@@ -18,10 +18,11 @@
 #include <string.h>
 #include <unistd.h>
 
-/* A piece is a transaction of some ms, and about a MiB in the disk's queue: rows may have any size. */
-#define PIECE_ROWS_MAX 5000
+/* A piece is a transaction of some ms, and a quarter of a MiB in the disk's queue, for which a commit of the
+ * bus may have to wait: with five times as much the slowest took twice as long. Rows may have any size. */
+#define PIECE_ROWS_MAX 1000
 #define PIECE_ROWS_MIN 4
-#define PIECE_US 10000
+#define PIECE_US 5000
 #define PUSH (SYNC_FILE_RANGE_WAIT_BEFORE | SYNC_FILE_RANGE_WRITE | SYNC_FILE_RANGE_WAIT_AFTER)
 
 typedef struct {

@@ -25,9 +25,9 @@ RATE = 100_000 if SLOW == 1 else 10_000  # sanitizers are no place to measure
 FILL = 500_000 if SLOW == 1 else 100_000
 ROUNDS = int(os.environ.get("WEFT_TEST_ROUNDS", "3"))
 WITHIN = float(os.environ.get("WEFT_TEST_WITHIN", "8"))  # p99.9 of commits during a backup, of that before
-BEFORE = 3 * RATE
+BEFORE = 5 * RATE
 LATE_S = 0.05
-ENOUGH_S = 8 * ROUNDS + 1
+ENOUGH_S = 10 * ROUNDS + 1
 BURST = 500
 WAL_BOUND = 64 << 20
 LOG_BEHIND, FORKED = 16, 17
