@@ -53,6 +53,8 @@ def main():
     source = re.search(r"<!-- counter\.c.*?-->\n```c\n(.*?)```", readme, re.S).group(1)
     with open(os.path.join(scratch, "counter.c"), "w", encoding="utf-8") as out:
         out.write(source)
+    if not re.search(r"^cmake --install .*\nldconfig\b", readme, re.M):  # LD_RUN_PATH below stands for it
+        raise SystemExit("a program finds a library that is new in /usr/local only after ldconfig")
     compiler = re.search(r"^(gcc counter\.c .*)$", readme, re.M).group(1)
     env = dict(os.environ, PKG_CONFIG_PATH=f"{prefix}/lib/pkgconfig", LD_RUN_PATH=f"{prefix}/lib",
                WEFT_BUS=f"ipc://{scratch}/bus", PATH=f"{prefix}/bin:" + os.environ["PATH"])
