@@ -152,6 +152,8 @@ def test_drop_forgets_for_good(mesh):
     settled(mesh)
     at = str(dead(mesh, "blog-query")[0]["position"])
     weft(mesh, "dead", "drop", "blog-query", at)
+    left = len(dead(mesh, "blog-query"))
+    check(weft(mesh, "dead", "drop", "blog-query", at, status=1), f"0 dropped, {left} left\n", "it is not there any more")
     weft(mesh, "dead", "retry", "blog-query")
     mesh.wait_view(without(model, sick, bad))
     # the same of a stopped service
@@ -160,6 +162,7 @@ def test_drop_forgets_for_good(mesh):
     settled(mesh)
     mesh.stop("query")
     count = len(dead(mesh, database(mesh)))
+    check(weft(mesh, "dead", "drop", database(mesh), at, status=1), f"0 dropped, {count} left\n", "nor now")
     check(weft(mesh, "dead", "drop", database(mesh), "--all"), f"{count} dropped, 0 left\n", "drop")
     mesh.start("query")
     mesh.wait_joined("query")

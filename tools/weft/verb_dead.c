@@ -124,6 +124,11 @@ static weft_err_t s_print(const weft_dead_run_t *self, const weft_stmt_t *stmt) 
     return WEFT_OK;
 }
 
+static weft_err_t s_none(const weft_dead_run_t *self) {
+    return weft_say(self->args.verb, WEFT_E_NOT_FOUND, "no event %llu is parked; see weft dead ls",
+                    (unsigned long long) self->position.value);
+}
+
 static weft_err_t s_show(weft_dead_run_t *self) {
     weft_stmt_t stmt;
     weft_err_t rc = weft_stmt_prepare(
@@ -140,11 +145,7 @@ static weft_err_t s_show(weft_dead_run_t *self) {
     weft_err_t end = weft_stmt_done(&stmt);
     weft_stmt_free(&stmt);
     if (end != WEFT_OK) return weft_database_failed(&self->database, &self->args, end);
-    if (rc == WEFT_OK && !some)
-        rc = weft_say(self->args.verb, WEFT_E_NOT_FOUND,
-                      "no event %llu is parked; see weft dead ls",
-                      (unsigned long long) self->position.value);
-    return rc;
+    return rc == WEFT_OK && !some ? s_none(self) : rc;
 }
 
 /* ---- retry and drop */
@@ -161,7 +162,7 @@ static weft_err_t s_told(const weft_dead_run_t *self, const char *done, uint64_t
     else
         weft_out("%llu %s, %llu left\n", (unsigned long long) count, done,
                  (unsigned long long) left);
-    if (!*error) return WEFT_OK;
+    if (!*error) return count || !self->position.value ? WEFT_OK : s_none(self);
     return weft_say(self->args.verb, WEFT_E_HANDLER, "%s; weft dead ls tells why", error);
 }
 
@@ -280,7 +281,8 @@ const weft_verb_t weft_verb_dead = {
         "ls SERVICE lists them; show SERVICE POSITION has the data and the error; retry SERVICE lets\n"
         "the service work them off in order, subject by subject, at once or when it starts again;\n"
         "drop SERVICE POSITION (or --subject, --all) forgets them for good. What waits behind a dropped\n"
-        "event stays parked until it is retried. Exit status 1 if some remain after a retry.\n",
+        "event stays parked until it is retried. Exit status 1 if some remain after a retry, or if there\n"
+        "is none at POSITION.\n",
     .run = s_run,
     .online = true,
 };
