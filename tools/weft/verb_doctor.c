@@ -25,8 +25,9 @@ const weft_verb_t weft_verb_doctor = {
     .more =
         "DIR is where a store or a database lies, or will lie: its file system, how long a sync takes\n"
         "and whether that can be true, and its free room. The databases of services that run on this\n"
-        "machine are looked at, too. Each finding that is not ok says what to do. A disk that claims to\n"
-        "have written what it has not cannot be found out without pulling the plug.\n",
+        "machine are looked at, too: one for each file system that no DIR lies on. Each finding that is\n"
+        "not ok says what to do. A disk that claims to have written what it has not cannot be found out\n"
+        "without pulling the plug.\n",
     .run = s_run,
     .online = true,
 };

@@ -65,10 +65,21 @@ static const weft_file_system_t s_file_systems[] = {
     {0x4d44, "vfat", WEFT_DOUBT, "it keeps no order of writes", LOCAL},
 };
 
+/* SQLite makes room in the file that it maps beside a WAL by one byte in each 4 KiB. Where blocks are smaller the
+ * rest are holes, and a write to a hole of a full disk is a SIGBUS. */
+static void s_blocks(const weft_disk_t *self, long bytes) {
+    if (bytes > 0 && bytes < BLOCK_BYTES)
+        weft_finding(
+            self->findings, WEFT_DOUBT, "disk", self->dir,
+            "make it with blocks of 4096 bytes (mkfs.ext4 -b 4096), or keep it from being full",
+            "blocks of %ld bytes: when it is full, a program may be ended by SIGBUS", bytes);
+}
+
 static void s_file_system(weft_disk_t *self) {
     struct statfs fs;
     self->name = "?";
     if (statfs(self->dir, &fs) != 0) return;
+    s_blocks(self, (long) fs.f_bsize);
     for (size_t i = 0; i < sizeof s_file_systems / sizeof *s_file_systems; i++) {
         const weft_file_system_t *known = &s_file_systems[i];
         if (known->magic != (long) (fs.f_type & 0xffffffff)) continue;
@@ -162,14 +173,16 @@ static void s_queue(const weft_disk_t *self, const char *what, char out[32]) {
     }
 }
 
-/* Is it some host's file? Such a one says of itself that it turns, whatever is below. */
+/* Is it some host's file, or one of this machine? Such a one says of itself that it turns, whatever is
+ * below. */
 static bool s_virtual(const weft_disk_t *self) {
     char link[64], path[PATH_MAX] = "";
     snprintf(link, sizeof link, "/sys/dev/block/%u:%u", major(self->st.st_dev),
              minor(self->st.st_dev));
     ssize_t size = readlink(link, path, sizeof path - 1);
     path[size > 0 ? size : 0] = '\0';
-    return strstr(path, "/virtio") || strstr(path, "/xvd") || strstr(path, "/vmbus");
+    return strstr(path, "/virtio") || strstr(path, "/xvd") || strstr(path, "/vmbus") ||
+           strstr(path, "/block/loop");
 }
 
 static void s_sync(const weft_disk_t *self) {
