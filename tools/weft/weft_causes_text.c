@@ -74,7 +74,8 @@ static void s_handler_line(const s_text_t *self, const json_t *event, const json
     } else if (s_is(handler, "handled")) {
         long long parked = weft_json_int(handler, "parked");
         weft_out("%shandled by %s%s", weft_colour(WEFT_GREEN), service, weft_colour(WEFT_PLAIN));
-        if (parked) weft_out(", or parked: it has set %lld events aside", parked);
+        if (parked)
+            weft_out(", or parked: it has set %lld event%s aside", parked, parked == 1 ? "" : "s");
         weft_out("\n");
     } else {
         weft_out("%snot yet handled by %s%s%s\n", weft_colour(WEFT_YELLOW), service,
