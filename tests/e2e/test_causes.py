@@ -207,6 +207,7 @@ def test_wrong_questions_are_told_apart(mesh):
 def test_the_tree_is_a_graph_for_graphviz(mesh):
     post_with_comment(mesh)
     settled(mesh, 4)
+    wait_until("all have handled it", lambda: "not yet" not in weft(mesh, "explain", "3", "--dot").stdout)
     dot = weft(mesh, "explain", "3", "--dot").stdout
     check(re.findall(r"(e\d) -> (e\d)", dot), [("e1", "e2"), ("e2", "e3"), ("e3", "e4")], dot)
     lines = dot.splitlines()
