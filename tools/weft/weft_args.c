@@ -59,12 +59,20 @@ static void s_option_text(const weft_verb_option_t *option) {
     printf("\n");
 }
 
-/* A literal block keeps every character and line of the text as it is; scdoc reads "```" only at the
- * start of a line, and no text of ours has one. */
+/* A literal block keeps every line of the text as it is, and every character but the backslash; scdoc reads
+ * "```" only at the start of a line, and no text of ours has one. */
+static void s_literal_scdoc(const char *text) {
+    for (; *text; text++) {
+        if (*text == '\\') putchar('\\');
+        putchar(*text);
+    }
+}
+
 static void s_option_scdoc(const weft_verb_option_t *option) {
     char head[64];
     s_option_head(head, option);
-    printf("*%s*\n```\n    %s", head, option->help);
+    printf("*%s*\n```\n    ", head);
+    s_literal_scdoc(option->help);
     if (option->value && option->preset && *option->preset) printf(" (default %s)", option->preset);
     printf("\n```\n\n");
 }
@@ -74,7 +82,11 @@ static void s_help_scdoc(const weft_verb_t *verb, const weft_verb_option_t *opti
     printf(
         "weft-%s(1)\n\n# NAME\n\nweft-%s - %s\n\n# SYNOPSIS\n\n```\nweft %s %s%s[options]\n```\n\n",
         verb->name, verb->name, verb->help, verb->name, verb->words, *verb->words ? " " : "");
-    if (*verb->more) printf("# DESCRIPTION\n\n```\n%s```\n\n", verb->more);
+    if (*verb->more) {
+        printf("# DESCRIPTION\n\n```\n");
+        s_literal_scdoc(verb->more);
+        printf("```\n\n");
+    }
     printf("# OPTIONS\n\n");
     for (size_t i = 0; i < count; i++) s_option_scdoc(&options[i]);
     for (size_t i = 0; i < common_count; i++) s_option_scdoc(&common[i]);
