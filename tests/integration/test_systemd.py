@@ -95,8 +95,9 @@ def test_a_beat_comes_at_most_each_half_of_the_time():
     try:
         the_bus.wait_heard("WATCHDOG=1")
         began = time.monotonic()
-        count = the_bus.wait_heard("WATCHDOG=1", 3).count("WATCHDOG=1")
-        most = (time.monotonic() - began) / (BEATS_WITHIN_US / 2e6) + 1
+        the_bus.heard()  # what came while this process did not run belongs to the time before
+        count = the_bus.wait_heard("WATCHDOG=1", 6).count("WATCHDOG=1")
+        most = (time.monotonic() - began) / (BEATS_WITHIN_US / 2e6) + 2  # one may have been under way
         assert count <= most, (count, most)
     finally:
         end(the_bus)
@@ -119,6 +120,7 @@ def test_no_beat_comes_while_the_loop_stands_still_and_the_rest_goes_on():
         reader.wait_heard("WATCHDOG=1")
         with threads.stopped(reader.child.pid):  # the bus' beats are the clock
             beats = []
+            the_bus.heard()
 
             def several():
                 beats.extend(word for word in the_bus.heard() if word == "WATCHDOG=1")
