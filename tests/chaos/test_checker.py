@@ -22,8 +22,8 @@ TAMPERED = {
         "log", "UPDATE events SET event = (SELECT event FROM events b WHERE b.position = 61 - events.position)"
         " WHERE position IN (30, 31)", "chain is broken at position 30"),
     "a bit of an event is another": (
-        "log", "UPDATE events SET event = CAST(substr(event, 1, length(event) - 1) || x'01' AS BLOB)"
-        " WHERE position = 40", "chain is broken at position 40"),
+        "log", "UPDATE events SET event = CAST(substr(event, 1, length(event) - 1)"
+        " || iif(substr(event, -1) = x'01', x'02', x'01') AS BLOB) WHERE position = 40", "chain is broken at position 40"),
     "the clock of the log goes back": ("log", "UPDATE events SET stored_us = 5 WHERE position = 50", "goes back"),
     "an origin is forgotten": ("log", "DELETE FROM origins WHERE origin = (SELECT min(origin) FROM origins)", "table origins"),
     "the log has forgotten something": (
