@@ -46,18 +46,6 @@ def suffer(world, rng, name, seconds):
         print(f"    and {victim} was killed", flush=True)
 
 
-def settled_head(world):
-    """What was under way when the fault began still arrives: on a slow machine the bus has a queue of it."""
-    heads = [-1, world.head()]
-
-    def rests():
-        time.sleep(0.2)
-        heads.append(world.head())
-        return heads[-1] == heads[-2] == heads[-3]
-    wait_until("the log is at rest", rests, 30)
-    return heads[-1]
-
-
 def test_faults_between_bus_and_all(scratch):
     rng = random.Random(seed())
     host = namespaces.Host()
@@ -69,12 +57,14 @@ def test_faults_between_bus_and_all(scratch):
             seconds = rng.uniform(0.5, 5)
             print(f"  {name}, {seconds:.1f} s", flush=True)
             begin(host)
-            head = world.head() if passes else settled_head(world)
+            head, emitted = world.head(), [world.emitted(one) for one in world.cast]
             suffer(world, rng, name, seconds)
             if passes:
                 wait_until("something passes", lambda: world.head() > head, 60)
             else:
-                check(world.head() - head < 20, True, f"{name}: {world.head() - head} events passed")
+                # what was under way still arrives, however late; what was made since does not
+                beyond = [world.stored(origin) - last for origin, last in emitted if world.stored(origin) > last]
+                check(beyond, [], f"{name}: events passed")
             end(host)
             world.converge(60)
         world.rest_and_judge(60)
@@ -108,7 +98,6 @@ def test_faults_of_one_host_hold_up_nobody_else(scratch):
         for name, (begin, end, passes) in FAULTS.items():
             print(f"  {name}", flush=True)
             begin(alone)
-            wait_until("what is under way has ended or goes on", lambda: True)
             applied, head = world.applied(ALONE), world.head()
             wait_until("the others go on", lambda: world.applied("audit") > head + 300, 60)
             if not passes:
@@ -135,6 +124,8 @@ def test_relay_that_misbehaves(scratch):
                 setattr(relay, key, value)
             print(f"  {what}", flush=True)
             suffer(world, rng, what, rng.uniform(1, 5))
+            if "cut_bytes" in fault:  # where the cuts fall is chance: a short time may have none
+                wait_until("connections are cut", lambda: relay.cuts > cuts, 60)
             print(f"    {world.head() - head} events, {relay.cuts - cuts} cuts", flush=True)
             relay.well()
             world.converge(60)
@@ -145,9 +136,7 @@ def test_relay_that_misbehaves(scratch):
         under("the bus is not heard", deaf="bus")
         under("the clients are not heard", deaf="client")
         for most in (200, 5000, 100_000):
-            cuts = relay.cuts
             under(f"cut in mid-frame after 1..{most} bytes", cut_bytes=most)
-            check(relay.cuts > cuts, True, "connections were cut")
         # And all is to come right under it, for one that is far behind as well: a page of all that it misses
         # never comes through.
         world.kill("audit")
