@@ -193,6 +193,7 @@ def test_lines_that_cannot_be_are_named_and_leave_nothing(mesh):
                       ('{"type":"a.b","source":"me","traceparent":"00-1"}', "traceparent wants"),
                       ('{"type":"a.b","source":"me","data":{"$x":1}}', "data: "),
                       ('{"type":"a.b","source":"me","data":null,"dataError":"x"}', "no JSON form"),
+                      ("\0", "line 2: column"), ("\0" + good, "line 2: column"), (good + "\0x", "line 2: column"),
                       ('{"type":"a.b","source":"me","data":"%s"}' % ("x" * 300_000), "beyond 262144 bytes"),
                       ('{"type":"a.b","source":"me","data":"%s"}' % ("x" * 3_000_000), "beyond 2097152 bytes")):
         said = weft(mesh, "import", "--store", store, stdin=f"{good}\n{bad}\n", status=1)

@@ -227,13 +227,24 @@ static void s_begin_progress(weft_progress_t *progress, FILE *file) {
     weft_progress_begin(progress, sized ? "bytes" : "lines", sized ? (uint64_t) st.st_size : 0);
 }
 
+/* Up to the end of the line, or one byte more than a line may have. A NUL is a byte like others: what
+ * stands behind it must not be lost unseen. */
+static bool s_next(FILE *file, char *text, size_t *size) {
+    int byte = 0;
+    for (*size = 0; *size <= LINE_BYTES_MAX && byte != '\n' && (byte = getc(file)) != EOF;)
+        text[(*size)++] = (char) byte;
+    text[*size] = '\0';
+    return *size > 0 && !ferror(file);
+}
+
 static weft_err_t s_lines(weft_import_t *self, FILE *file, const char *name) {
+    size_t size;
     char *text = malloc(LINE_BYTES_MAX + 2); /* one byte more than a line may have, and the NUL */
     weft_err_t rc = text ? WEFT_OK : WEFT_E_NOMEM;
     weft_progress_t progress;
     s_begin_progress(&progress, file);
-    while (rc == WEFT_OK && fgets(text, LINE_BYTES_MAX + 2, file)) {
-        rc = s_line(self, text, strlen(text));
+    while (rc == WEFT_OK && s_next(file, text, &size)) {
+        rc = s_line(self, text, size);
         if (self->lines % 256 == 0) s_progress(self, &progress, file);
         if (weft_stop_wanted()) rc = WEFT_E_INTERRUPTED;
     }
