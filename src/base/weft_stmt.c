@@ -1,6 +1,8 @@
 /* weft_stmt: see weft_stmt.h. */
 #include "weft_stmt.h"
 
+#include "weft_shm.h"
+
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
@@ -34,6 +36,7 @@ weft_err_t weft_db_exec(sqlite3 *db, const char *sql) {
 
 static weft_err_t s_set_up(sqlite3 *db, weft_db_mode_t mode, bool full, unsigned page_size) {
     char sql[128];
+    weft_shm_fill(db);
     sqlite3_busy_timeout(db, 5000);
     sqlite3_extended_result_codes(db, 1);
     weft_err_t rc = WEFT_OK;

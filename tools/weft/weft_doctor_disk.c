@@ -65,21 +65,10 @@ static const weft_file_system_t s_file_systems[] = {
     {0x4d44, "vfat", WEFT_DOUBT, "it keeps no order of writes", LOCAL},
 };
 
-/* SQLite makes room in the file that it maps beside a WAL by one byte in each 4 KiB. Where blocks are smaller the
- * rest are holes, and a write to a hole of a full disk is a SIGBUS. */
-static void s_blocks(const weft_disk_t *self, long bytes) {
-    if (bytes > 0 && bytes < BLOCK_BYTES)
-        weft_finding(
-            self->findings, WEFT_DOUBT, "disk", self->dir,
-            "make it with blocks of 4096 bytes (mkfs.ext4 -b 4096), or keep it from being full",
-            "blocks of %ld bytes: when it is full, a program may be ended by SIGBUS", bytes);
-}
-
 static void s_file_system(weft_disk_t *self) {
     struct statfs fs;
     self->name = "?";
     if (statfs(self->dir, &fs) != 0) return;
-    s_blocks(self, (long) fs.f_bsize);
     for (size_t i = 0; i < sizeof s_file_systems / sizeof *s_file_systems; i++) {
         const weft_file_system_t *known = &s_file_systems[i];
         if (known->magic != (long) (fs.f_type & 0xffffffff)) continue;
