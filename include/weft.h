@@ -391,7 +391,7 @@ WEFT_API void weft_service_timer_end(weft_service_t *self, int id);
 WEFT_API weft_err_t weft_service_after_apply(weft_service_t *self, weft_timer_fn fn, void *arg);
 
 typedef struct {
-    weft_sub_info_t sub;       /* where the reading end stands */
+    weft_sub_info_t sub;       /* where the reading end stands; position: applied up to there */
     weft_position_t stored;    /* position in the database */
     uint64_t applied_catch_up; /* events applied since the start that came by catch-up */
     uint64_t applied_live;     /* events applied since the start that came live */
@@ -400,6 +400,8 @@ typedef struct {
     int64_t parked_oldest_us; /* Unix time in µs at which the oldest of them was parked; 0: none */
     uint64_t skipped;         /* events given up since the start (--on-error skip) */
     weft_err_t publisher;     /* WEFT_OK, or why the publisher stopped */
+    weft_err_t
+        trouble; /* WEFT_OK, or why the last write did not come into the database: WEFT_E_FULL … */
 } weft_service_info_t;
 WEFT_API void weft_service_info(weft_service_t *self, weft_service_info_t *info);
 /* All figures of the service as text for Prometheus (docs/operations.md has the table), for whoever serves

@@ -94,10 +94,30 @@ const char *const *weft_applier_filters(const weft_applier_t *self, size_t *coun
 
 /* ---- transactions */
 
+/* Not the handler's fault: the disk is full or failing, or SQLite has ended the transaction because it
+ * was. Asked before the rollback. */
+static bool s_is_disk_trouble(weft_applier_t *self, weft_err_t rc) {
+    int sql = sqlite3_errcode(self->store->db) & 0xff;
+    return rc == WEFT_E_FULL || sql == SQLITE_FULL || sql == SQLITE_IOERR ||
+           sqlite3_get_autocommit(self->store->db);
+}
+
+/* A transaction that changed nothing has not tried the disk. */
+static void s_written(weft_applier_t *self) {
+    if (self->trouble == WEFT_OK || sqlite3_total_changes64(self->store->db) == self->before)
+        return;
+    self->trouble = WEFT_OK;
+    weft_diag(WEFT_DIAG_INFO, "service.well_again", "path=\"%s\"", self->store->path);
+}
+
 weft_err_t weft_applier_tx_begin(weft_applier_t *self) {
     WEFT_ASSERT(!self->in_transaction);
     weft_err_t rc = weft_stmt_run(&self->begin);
-    if (rc != WEFT_OK) return rc;
+    if (rc != WEFT_OK) {
+        self->trouble = rc;
+        return rc;
+    }
+    self->before = sqlite3_total_changes64(self->store->db);
     self->in_transaction = true;
     self->parked_now = 0;
     weft_outbox_rewind(self->outbox, 0);
@@ -105,6 +125,10 @@ weft_err_t weft_applier_tx_begin(weft_applier_t *self) {
 }
 
 void weft_applier_tx_rollback(weft_applier_t *self) {
+    if (s_is_disk_trouble(self, WEFT_OK)) {
+        weft_err_t why = weft_db_error(self->store->db, sqlite3_extended_errcode(self->store->db));
+        self->trouble = why != WEFT_OK ? why : WEFT_E_STORE;
+    }
     (void) weft_db_exec(self->store->db, "ROLLBACK"); /* fails only if SQLite has done it already */
     weft_outbox_rewind(self->outbox, 0);
     self->in_transaction = false;
@@ -125,6 +149,7 @@ weft_err_t weft_applier_tx_commit(weft_applier_t *self) {
     weft_histogram_add(&self->commit_us, (uint64_t) (weft_os_monotonic_us() - began_us));
     WEFT_CRASH_POINT("applier.committed");
     self->in_transaction = false;
+    s_written(self);
     self->parked += self->parked_now;
     if (self->parked_now && !self->parked_oldest_us) self->parked_oldest_us = weft_os_now_us();
     (void) weft_outbox_committed(self->outbox); /* a stopped relay shows in weft_service_info */
@@ -139,6 +164,7 @@ weft_err_t weft_applier_transaction(weft_applier_t *self, weft_transaction_fn fn
     rc = fn(&tx, arg);
     if (rc == WEFT_OK) return weft_applier_tx_commit(self);
     weft_applier_tx_rollback(self);
+    if (rc == WEFT_E_FULL) self->trouble = rc; /* fn may have called SQLite again since */
     return rc;
 }
 
@@ -257,14 +283,6 @@ static void s_applied(weft_applier_t *self, size_t end, const weft_resume_t *to)
     self->at = end;
     self->attempts = 0;
     if (!self->filter) self->stored = self->lazy = *to;
-}
-
-/* Not the handler's fault: the disk is full or failing, or SQLite has ended the transaction because it
- * was. Asked before the rollback. */
-static bool s_is_disk_trouble(weft_applier_t *self, weft_err_t rc) {
-    int sql = sqlite3_errcode(self->store->db) & 0xff;
-    return rc == WEFT_E_FULL || sql == SQLITE_FULL || sql == SQLITE_IOERR ||
-           sqlite3_get_autocommit(self->store->db);
 }
 
 /* Everything in one transaction, without savepoints. WEFT_E_HANDLER: some handler failed. */
@@ -476,7 +494,8 @@ void weft_applier_info(const weft_applier_t *self, weft_applier_info_t *info) {
                                   .parked = self->parked,
                                   .parked_oldest_us = self->parked_oldest_us,
                                   .skipped = self->skipped,
-                                  .failures = self->failures};
+                                  .failures = self->failures,
+                                  .trouble = self->trouble};
 }
 
 const weft_histogram_t *weft_applier_commits(const weft_applier_t *self) {

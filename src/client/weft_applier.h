@@ -60,7 +60,8 @@ typedef struct {
     uint64_t parked;
     int64_t parked_oldest_us; /* when the oldest of them was parked; 0: none */
     uint64_t skipped;
-    uint64_t failures; /* of handlers, each attempt */
+    uint64_t failures;  /* of handlers, each attempt */
+    weft_err_t trouble; /* WEFT_OK, or why the last write did not come into the database */
 } weft_applier_info_t;
 void weft_applier_info(const weft_applier_t *self, weft_applier_info_t *info);
 /* What its commits took, in µs. Owned by self. */

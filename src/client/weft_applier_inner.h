@@ -27,6 +27,8 @@ struct weft_applier {
     unsigned park_after;
     weft_on_error_t on_error;
     bool in_transaction, committing;
+    weft_err_t trouble;   /* WEFT_OK, or why the last write did not come into the database */
+    sqlite3_int64 before; /* rows changed on the connection before the transaction at hand */
     weft_map_t *parked_subjects;
     uint64_t parked;
     int64_t parked_oldest_us; /* 0: none */

@@ -219,8 +219,14 @@ void weft_service_info(weft_service_t *self, weft_service_info_t *info) {
                                   .parked_oldest_us = applier.parked_oldest_us,
                                   .skipped = applier.skipped,
                                   .outbox = weft_outbox_depth(self->outbox),
-                                  .publisher = weft_outbox_stopped(self->outbox)};
-    if (self->sub) weft_sub_info(self->sub, &info->sub);
+                                  .publisher = weft_outbox_stopped(self->outbox),
+                                  .trouble = applier.trouble};
+    if (!self->sub) return;
+    weft_sub_info(self->sub, &info->sub);
+    if (!weft_applier_busy(self->applier)) return;
+    /* While a batch waits nobody listens at that end: whether the bus is there tells the other one. */
+    info->sub.position = applier.stored;
+    info->sub.connected |= weft_outbox_linked(self->outbox);
 }
 
 weft_err_t weft_service_metrics(weft_service_t *self, char **text) {

@@ -50,6 +50,16 @@ static void s_put_stopped(weft_service_text_t *text, const weft_service_info_t *
     s_with(text, name, "end", "publisher", info->publisher != WEFT_OK);
 }
 
+static void s_put_trouble(weft_service_text_t *text, weft_err_t trouble) {
+    static const char *const name = "weft_service_trouble";
+    weft_metrics_family(text->w, name, WEFT_METRICS_GAUGE,
+                        "1 for the reason why the last write did not come into the database.");
+    s_with(text, name, "reason", "full", trouble == WEFT_E_FULL);
+    s_with(text, name, "reason", "locked", trouble == WEFT_E_LOCKED);
+    s_with(text, name, "reason", "failed",
+           trouble != WEFT_OK && trouble != WEFT_E_FULL && trouble != WEFT_E_LOCKED);
+}
+
 static void s_put_reading(weft_service_text_t *text, const weft_service_figures_t *figures) {
     const weft_service_info_t *info = &figures->info;
     uint64_t position = info->sub.position.value, head = info->sub.head.value;
@@ -126,6 +136,7 @@ void weft_service_metrics_put(weft_buf_t *w, const weft_service_figures_t *figur
     s_put_handling(&text, figures);
     s_put_emitting(&text, figures);
     s_put_stopped(&text, &figures->info);
+    s_put_trouble(&text, figures->info.trouble);
     s_put_files(&text, figures->database);
     weft_metrics_process(w);
 }

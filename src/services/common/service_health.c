@@ -34,11 +34,15 @@ json_t *service_health_json(weft_service_t *service, http_server_t *http, unsign
                              NULL, NULL) == SQLITE_OK;
     weft_service_info(service, &info);
     *status = open ? 200 : 503;
-    return json_pack("{s:b,s:s,s:o,s:{s:I,s:I},s:I,s:I,s:I}", "ready", open, "database",
-                     open ? "open" : "failed", "bus", s_bus(&info), "applied", "catchUp",
-                     (json_int_t) info.applied_catch_up, "live", (json_int_t) info.applied_live,
-                     "outbox", (json_int_t) info.outbox, "parked", (json_int_t) info.parked, "held",
-                     (json_int_t) http_server_held(http));
+    json_t *json = json_pack("{s:b,s:s,s:o,s:{s:I,s:I},s:I,s:I,s:I}", "ready", open, "database",
+                             open ? "open" : "failed", "bus", s_bus(&info), "applied", "catchUp",
+                             (json_int_t) info.applied_catch_up, "live",
+                             (json_int_t) info.applied_live, "outbox", (json_int_t) info.outbox,
+                             "parked", (json_int_t) info.parked, "held",
+                             (json_int_t) http_server_held(http));
+    if (json && info.trouble != WEFT_OK)
+        json_object_set_new(json, "trouble", json_string(weft_err_name(info.trouble)));
+    return json;
 }
 
 void service_health_alive(http_request_t *request) {

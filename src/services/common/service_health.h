@@ -19,7 +19,8 @@ void service_health_alive(http_request_t *request);
 /* Answer GET /metrics, see weft_service_metrics. */
 void service_health_metrics(http_request_t *request, weft_service_t *service);
 /* Answer GET /readyz: {ready, database, bus: {reachable, live, position, head, behind}, applied:
- * {catchUp, live}, outbox, parked, held}; 503 if the database is not open. */
+ * {catchUp, live}, outbox, parked, held}, and trouble if the last write did not come into the
+ * database; 503 if that is not open. */
 void service_health_ready(http_request_t *request, weft_service_t *service, http_server_t *http);
 /* The same, to add to: NULL without memory. status  out: 200 or 503. */
 json_t *service_health_json(weft_service_t *service, http_server_t *http, unsigned *status);
