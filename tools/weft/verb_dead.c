@@ -180,7 +180,8 @@ static weft_err_t s_await(weft_dead_run_t *self, int64_t id, const char *done) {
         if (weft_stop_wanted()) return WEFT_E_INTERRUPTED;
         if (weft_os_monotonic_ms() >= end)
             return weft_say(self->args.verb, WEFT_E_TIMEOUT,
-                            "%s (pid %ld) has not answered yet; the wish stands, see weft dead ls",
+                            "%s (pid %ld) has not answered yet; it will be done once it does, then "
+                            "weft dead ls shows what is left",
                             self->database.name, self->database.pid);
         struct pollfd item = {.fd = weft_stop_fd(), .events = POLLIN};
         poll(&item, 1, LOOK_MS);
