@@ -179,6 +179,19 @@ class Mesh:
     def _is_joined(state):
         return state["bus"]["live"] and state["bus"]["behind"] == 0
 
+    def wait_at_rest(self, *names, seconds=30.0):
+        """Until these have applied the whole log and sent all of theirs, while nobody else writes: then nothing
+        more can come. One after the other would not do: the first may go on because of the next."""
+        def at_rest():
+            head = self.head()
+            states = [self.readyz(name) for name in names]
+            return all(state["outbox"] == 0 and state["bus"]["position"] == head for state in states) and \
+                self.head() == head
+        wait_until(f"{', '.join(names)} have applied and sent all", at_rest, seconds)
+
+    def head(self):
+        return int(json.loads(self.weft("status", "--json"))["head"])
+
     def wait_away(self, *names):
         """Until a service has noticed that the bus is away."""
         for name in names:

@@ -43,7 +43,7 @@ class Director:
         self.mesh.publish(type, subject, data)
 
     def do_head(self):
-        return json.loads(self.mesh.weft("status", "--json"))["head"]
+        return self.mesh.head()
 
     def do_flood(self, rate):
         """Events at a rate, until calm."""

@@ -40,7 +40,7 @@ def two_times(mesh):
     """Copies of all databases after two posts, then two posts more. Returns the head of back then."""
     post_settled(mesh, "one", "two")
     wait_titles(mesh, "one", "two")
-    head = int(json.loads(mesh.weft("status", "--json"))["head"])
+    head = mesh.head()
     stop_all(mesh)
     for name in ("posts", "query"):
         save(mesh, name)

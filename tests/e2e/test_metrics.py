@@ -40,6 +40,7 @@ def exercise(the_mesh):
     the_mesh.start("query")
     the_mesh.wait_joined("query")
     wait_until("the poison is parked", lambda: the_mesh.readyz("query")["parked"] == 1, 30)
+    the_mesh.wait_at_rest(*mesh.SERVICES)
 
 
 def test_figures_of_a_mesh(the_mesh):

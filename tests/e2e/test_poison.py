@@ -81,13 +81,6 @@ def without(model, post, *comments):
     return other
 
 
-def settled(mesh):
-    for name in ("posts", "comments", "moderation"):
-        wait_until(f"{name} has sent and applied all", lambda: mesh.readyz(name)["outbox"] == 0 and
-                   mesh.readyz(name)["bus"]["behind"] == 0)
-    wait_until("query stands at the head", lambda: mesh.readyz("query")["bus"]["behind"] == 0)
-
-
 def test_park_sets_its_subject_aside_and_retry_brings_it_back(mesh):
     model = Blog()
     writer = Writer(mesh, model)
@@ -95,7 +88,7 @@ def test_park_sets_its_subject_aside_and_retry_brings_it_back(mesh):
     sick, well, bad = write_some(writer)
     wait_until("the other post flows on", lambda: mesh.get("query", "/posts")[well] ==
                model.view()[well])
-    settled(mesh)
+    mesh.wait_at_rest(*kit.SERVICES)
     seen = mesh.get("query", "/posts")[sick]
     check(seen["title"], "sick", "what comes behind the poison waits")
     check([one["content"] for one in seen["comments"]], ["before"], "what came before it is applied")
@@ -133,7 +126,7 @@ def test_a_retry_asked_of_a_stopped_service_is_done_at_its_start(mesh):
     writer = Writer(mesh, model)
     poison(mesh, "park")
     write_some(writer)
-    settled(mesh)
+    mesh.wait_at_rest(*kit.SERVICES)
     mesh.stop("query")
     rows = dead(mesh, database(mesh))
     check(len(rows) > 1, True, f"parked: {rows}")
@@ -149,7 +142,7 @@ def test_drop_forgets_for_good(mesh):
     writer = Writer(mesh, model)
     poison(mesh, "park")
     sick, _, bad = write_some(writer)
-    settled(mesh)
+    mesh.wait_at_rest(*kit.SERVICES)
     at = str(dead(mesh, "blog-query")[0]["position"])
     weft(mesh, "dead", "drop", "blog-query", at)
     left = len(dead(mesh, "blog-query"))
@@ -159,7 +152,7 @@ def test_drop_forgets_for_good(mesh):
     # the same of a stopped service
     worse = writer.comment(sick, f"more {WORD}")
     wait_until("another one is parked", lambda: dead(mesh, "blog-query"))
-    settled(mesh)
+    mesh.wait_at_rest(*kit.SERVICES)
     mesh.stop("query")
     count = len(dead(mesh, database(mesh)))
     check(weft(mesh, "dead", "drop", database(mesh), at, status=1), f"0 dropped, {count} left\n", "nor now")
@@ -175,7 +168,7 @@ def test_skip_goes_on_without_it(mesh):
     poison(mesh, "skip")
     sick, _, bad = write_some(writer)
     mesh.wait_view(without(model, sick, bad))  # its later events find no comment, and change nothing
-    settled(mesh)
+    mesh.wait_at_rest(*kit.SERVICES)
     check(dead(mesh, "blog-query"), [], "nothing is parked")
     wait_until("query reports that it skipped", lambda: service(mesh, "blog-query")["skipped"] == 1)
     check("service.skipped" in mesh.services["query"].log(), True, "and says so")
