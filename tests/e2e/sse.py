@@ -48,7 +48,7 @@ class Stream:
                 return
             self.head, data = self.head.split(b"\r\n\r\n", 1)
             self.head += b"\r\n\r\n"
-        data = data if data != b":\n\n" else b""
+        data = data.replace(b":\n\n", b"")  # says that the server lives, also between events
         self.size += len(data)
         self.crc = zlib.crc32(data, self.crc)
         if keep:
