@@ -68,6 +68,7 @@ def test_no_event_is_lost_and_no_hook_leaves_one_out(mesh):
             mesh.restart(kill=True)
     finally:
         load.stop()
+    wait_until("what was accepted is in the log", lambda: mesh.ask("GET", "/readyz")[1]["outbox"] == 0, 60)
     last = mesh.publish("the.end", [None])
     for name, receiver in (("every", every), ("picky", picky)):
         wait_until(f"{name} has come to the end", lambda: receiver.taken[-1].position == last, 60)
