@@ -85,7 +85,7 @@ def test_unmodified_and_query_is_rebuilt_from_the_bus_alone(mesh):
         wait_until("moderation and comments are through, and query's hook has skipped it all", lambda: (
             mesh.hook("comments")["delivered"] == mesh.hook("posts")["delivered"] ==
             3 * COMMENTS + COMMENTS // 50 + 7 and mesh.hook("query")["skipped"] >= 3 * COMMENTS), 60)
-        check(mesh.hook("query")["behind"], 0, "no backlog")
+        wait_until("no backlog", lambda: mesh.hook("query")["behind"] == 0)
         blog.twins["query"].start()
         blog.wait_right("the view is right, from GET /events alone")
         check(len(blog.wanted), COMMENTS // 50 + 1, "posts")
