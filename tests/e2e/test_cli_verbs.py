@@ -155,7 +155,8 @@ def test_online_verbs_say_within_3_s_that_the_bus_is_away(mesh):
         took = time.monotonic() - began
         check(run.returncode, 1, f"weft {words}: {err}")
         check("does not answer" in err or "did not answer" in err, True, err)
-        check(took < 4 * SLOW, True, f"weft {words} took {took:.1f} s")
+        # Two patiences one after the other would take 6 s; up to that is for a machine that stalls.
+        check(took < 5.9 * SLOW, True, f"weft {words} took {took:.1f} s")
 
 
 def test_json_of_every_verb_is_what_the_docs_say(mesh):
