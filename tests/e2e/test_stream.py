@@ -46,7 +46,11 @@ def new_post(mesh, title="A title"):
 
 
 def new_comment(mesh, post, content):
-    return mesh.ask("comments", "POST", f"/posts/{post}/comments", {"content": content}).json[-1]["id"]
+    """As soon as comments has heard of the post: it waits 2 s for that, and says 404 then."""
+    def answer():
+        got = mesh.ask("comments", "POST", f"/posts/{post}/comments", {"content": content})
+        return got.status == 201 and got
+    return wait_until("comments takes a comment", answer).json[-1]["id"]
 
 
 def test_changes_are_told_as_they_happen(mesh):
