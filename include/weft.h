@@ -362,7 +362,8 @@ WEFT_API void *weft_service_zmq_context(const weft_service_t *self);
 /* The database inside the transaction: write through it what belongs to the event. Nothing else may
  * commit in between: the library holds the database's commit hook and refuses. */
 WEFT_API struct sqlite3 *weft_tx_db(weft_tx_t *tx);
-/* Emit an event in this transaction: it exists if and only if the transaction commits. The event
+/* Emit an event in this transaction: it exists if and only if the transaction commits, and no savepoint
+ * around it was rolled back. The event
  * being handled becomes its cause, and it belongs to that one's trace, as a new span; see also the two
  * functions below. Arguments and errors as weft_pub_send, plus WEFT_E_STORE. */
 WEFT_API weft_err_t weft_tx_emit(weft_tx_t *tx, const char *type, const char *subject,

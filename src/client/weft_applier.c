@@ -136,9 +136,10 @@ void weft_applier_tx_rollback(weft_applier_t *self) {
 
 weft_err_t weft_applier_tx_commit(weft_applier_t *self) {
     WEFT_CRASH_POINT("applier.committing");
+    weft_err_t rc = weft_outbox_committing(self->outbox);
     self->committing = true;
     int64_t began_us = weft_os_monotonic_us();
-    weft_err_t rc = weft_stmt_run(&self->commit);
+    if (rc == WEFT_OK) rc = weft_stmt_run(&self->commit);
     self->committing = false;
     if (rc != WEFT_OK) {
         weft_diag(WEFT_DIAG_WARN, "service.commit", "error=%s sqlite=\"%s\"", weft_err_name(rc),

@@ -29,7 +29,7 @@ struct weft_outbox {
     uint64_t added;    /* in the transaction at hand; 0: nothing */
     uint64_t oldest;
     uint64_t settled; /* acked as it stands in the database */
-    weft_stmt_t insert, read, settle, prune, drop, first;
+    weft_stmt_t insert, read, settle, prune, drop, first, last;
     uint64_t reading; /* sequence that read stands on; rows come in order */
     weft_fresh_t fresh;
     weft_buf_t event;
@@ -116,6 +116,9 @@ static weft_err_t s_prepare(weft_outbox_t *self) {
         rc = weft_stmt_prepare(
             &self->first, self->db,
             "SELECT time_us FROM weft_outbox WHERE seq > ? ORDER BY seq LIMIT 1");
+    if (rc == WEFT_OK)
+        rc = weft_stmt_prepare(&self->last, self->db,
+                               "SELECT seq FROM sqlite_sequence WHERE name = 'weft_outbox'");
     return rc;
 }
 
@@ -189,6 +192,7 @@ void weft_outbox_destroy(weft_outbox_t **self_p) {
     weft_stmt_free(&self->prune);
     weft_stmt_free(&self->drop);
     weft_stmt_free(&self->first);
+    weft_stmt_free(&self->last);
     weft_buf_free(&self->event);
     weft_fresh_free(&self->fresh);
     free(self->source);
@@ -242,6 +246,15 @@ uint64_t weft_outbox_added(const weft_outbox_t *self) {
 void weft_outbox_rewind(weft_outbox_t *self, uint64_t added) {
     self->added = added;
     weft_fresh_cut(&self->fresh, added ? added : self->highest);
+}
+
+weft_err_t weft_outbox_committing(weft_outbox_t *self) {
+    if (!self->added) return WEFT_OK;
+    uint64_t last = weft_stmt_row(&self->last) ? weft_stmt_bits(&self->last, 0) : 0;
+    weft_err_t rc = weft_stmt_done(&self->last);
+    if (rc == WEFT_OK && last != self->added)
+        weft_outbox_rewind(self, last > self->highest ? last : 0);
+    return rc;
 }
 
 weft_err_t weft_outbox_committed(weft_outbox_t *self) {

@@ -25,6 +25,9 @@ weft_err_t weft_outbox_emit(weft_outbox_t *self, const char *type, const char *s
  * transaction or a savepoint in it is rolled back. */
 uint64_t weft_outbox_added(const weft_outbox_t *self);
 void weft_outbox_rewind(weft_outbox_t *self, uint64_t added);
+/* Before COMMIT: a transaction may have rolled back to a savepoint of its own, and what it had added in there
+ * never was. */
+weft_err_t weft_outbox_committing(weft_outbox_t *self);
 /* After COMMIT returned: what was added may be sent. */
 weft_err_t weft_outbox_committed(weft_outbox_t *self);
 /* Carry on with sending and acknowledgements. WEFT_OK, or why the relay stopped. */
