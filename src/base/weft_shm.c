@@ -18,7 +18,9 @@ static int s_map_filled(sqlite3_file *file, int region, int bytes, int extend,
     int rc = s_map(file, region, bytes, extend, out);
     if (rc != SQLITE_OK || !*out) return rc;
     bool full = madvise((void *) *out, (size_t) bytes, MADV_POPULATE_WRITE) != 0 && errno == EFAULT;
-    return full ? SQLITE_FULL : SQLITE_OK;
+    if (!full) return SQLITE_OK;
+    *out = NULL; /* what SQLite is given it keeps, error or not, and does not ask for again */
+    return SQLITE_FULL;
 }
 
 void weft_shm_fill(sqlite3 *db) {
