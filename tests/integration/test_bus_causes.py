@@ -64,7 +64,7 @@ def check_filled(peer, more=0):
     assert not found["more"]
     assert trace(peer, ONE) == [1, 2, 4] and trace(peer, TWO) == [5]
     assert trace(peer, b"\3" * 16) == []
-    assert peer.counter("indexed") == 8 + more
+    wait_until("STATUS tells it, too, once the indexer has come round", lambda: peer.counter("indexed") == 8 + more)
 
 
 def sql(name, text):
