@@ -1,36 +1,5 @@
 /* What a service says of its database: why the last write did not come in, until one has. */
-#include "kit.h"
-
-#include "weft_applier.h"
-
-static struct {
-    weft_service_store_t store;
-    weft_outbox_t *outbox;
-    weft_applier_t *applier;
-} w;
-
-static int s_set_up(void **state) {
-    static unsigned serial;
-    char *dir = kit_path("data-%u", ++serial), *bus = kit_path("nobody");
-    char endpoint[200];
-    (void) state;
-    snprintf(endpoint, sizeof endpoint, "ipc://%s", bus);
-    assert_rc(weft_service_store_open(&w.store, dir, "svc"), WEFT_OK);
-    assert_rc(weft_outbox_new(&w.outbox, w.store.db, "svc", endpoint, NULL), WEFT_OK);
-    assert_rc(weft_applier_new(&w.applier, &w.store, w.outbox, 3, WEFT_ON_ERROR_PARK), WEFT_OK);
-    assert_rc(weft_db_exec(w.store.db, "CREATE TABLE t (x)"), WEFT_OK);
-    free(dir);
-    free(bus);
-    return 0;
-}
-
-static int s_tear_down(void **state) {
-    (void) state;
-    weft_applier_destroy(&w.applier);
-    weft_outbox_destroy(&w.outbox);
-    weft_service_store_close(&w.store);
-    return 0;
-}
+#include "applier_fixture.h"
 
 static weft_err_t s_trouble(void) {
     weft_applier_info_t info;
@@ -46,7 +15,7 @@ static weft_err_t s_write(const char *sql) {
     return weft_applier_transaction(w.applier, s_do, (void *) (uintptr_t) sql);
 }
 
-#define A_LOT "INSERT INTO t VALUES (zeroblob(1000000))"
+#define A_LOT "INSERT INTO seen (who) VALUES (zeroblob(1000000))"
 
 static void s_no_more_room(void) {
     assert_rc(weft_db_exec(w.store.db, "PRAGMA max_page_count=1"),
@@ -60,7 +29,7 @@ static void a_full_disk_is_told_until_a_write_has_come_in(void **state) {
     assert_rc(s_trouble(), WEFT_OK);
     assert_rc(s_write(A_LOT), WEFT_E_FULL);
     assert_rc(s_trouble(), WEFT_E_FULL);
-    assert_rc(s_write("SELECT count(*) FROM t"), WEFT_OK);
+    assert_rc(s_write("SELECT count(*) FROM seen"), WEFT_OK);
     assert_rc(s_trouble(), WEFT_E_FULL); /* nothing was written */
     assert_rc(s_write("DELETE FROM nowhere"), WEFT_E_STORE);
     assert_rc(s_trouble(), WEFT_E_FULL);
@@ -89,11 +58,11 @@ static void another_program_that_holds_the_database_is_told(void **state) {
     assert_int_equal(sqlite3_open(w.store.path, &other), SQLITE_OK);
     assert_rc(weft_db_exec(other, "BEGIN IMMEDIATE"), WEFT_OK);
     sqlite3_busy_timeout(w.store.db, 0);
-    assert_rc(s_write("INSERT INTO t VALUES (1)"), WEFT_E_LOCKED);
+    assert_rc(s_write("INSERT INTO seen (who) VALUES (1)"), WEFT_E_LOCKED);
     assert_rc(s_trouble(), WEFT_E_LOCKED);
     assert_rc(weft_db_exec(other, "ROLLBACK"), WEFT_OK);
     sqlite3_close(other);
-    assert_rc(s_write("INSERT INTO t VALUES (1)"), WEFT_OK);
+    assert_rc(s_write("INSERT INTO seen (who) VALUES (1)"), WEFT_OK);
     assert_rc(s_trouble(), WEFT_OK);
 }
 
@@ -102,8 +71,6 @@ static void what_is_wrong_with_a_statement_is_no_trouble(void **state) {
     assert_rc(s_write("DELETE FROM nowhere"), WEFT_E_STORE);
     assert_rc(s_trouble(), WEFT_OK);
 }
-
-#define TEST(fn) cmocka_unit_test_setup_teardown(fn, s_set_up, s_tear_down)
 
 int main(void) {
     const struct CMUnitTest tests[] = {
