@@ -292,6 +292,10 @@ bool weft_outbox_linked(const weft_outbox_t *self) {
     return weft_publisher_state(weft_relay_publisher(self->relay)) == WEFT_PUBLISHER_SENDING;
 }
 
+bool weft_outbox_heard(const weft_outbox_t *self) {
+    return weft_outbox_linked(self) && weft_publisher_open(weft_relay_publisher(self->relay));
+}
+
 static weft_err_t s_settle(weft_outbox_t *self, uint64_t acked, uint64_t upto) {
     const weft_publisher_t *publisher = weft_relay_publisher(self->relay);
     weft_stmt_bind_bits(&self->settle, 1, acked);

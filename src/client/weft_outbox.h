@@ -39,6 +39,7 @@ bool weft_outbox_ask(weft_outbox_t *self, const weft_uuid_t *origin, weft_relay_
 int weft_outbox_fd(const weft_outbox_t *self);
 void weft_outbox_wait(weft_outbox_t *self, int timeout_ms);
 bool weft_outbox_linked(const weft_outbox_t *self); /* the bus has been greeted */
+bool weft_outbox_heard(const weft_outbox_t *self);  /* and its connection stands */
 /* Write down what is acknowledged and delete it, some rows at a time; more out: call again soon.
  * Outside a transaction. */
 weft_err_t weft_outbox_settle(weft_outbox_t *self, bool *more);

@@ -226,7 +226,7 @@ void weft_service_info(weft_service_t *self, weft_service_info_t *info) {
     if (!weft_applier_busy(self->applier)) return;
     /* While a batch waits nobody listens at that end: whether the bus is there tells the other one. */
     info->sub.position = applier.stored;
-    info->sub.connected |= weft_outbox_linked(self->outbox);
+    info->sub.connected |= weft_outbox_heard(self->outbox);
 }
 
 weft_err_t weft_service_metrics(weft_service_t *self, char **text) {

@@ -339,6 +339,10 @@ weft_publisher_state_t weft_publisher_state(const weft_publisher_t *self) {
     return self->state;
 }
 
+bool weft_publisher_open(const weft_publisher_t *self) {
+    return self->open;
+}
+
 weft_err_t weft_publisher_stopped(const weft_publisher_t *self) {
     return self->stopped;
 }

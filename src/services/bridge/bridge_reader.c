@@ -254,7 +254,11 @@ static void s_on_tick(void *arg) {
     int64_t now_ms = s_now_ms();
     for (size_t i = 0; i < READERS; i++) {
         reader_t *reader = &self->readers[i];
-        if (!reader->cursor || !bridge_cursor_room(reader->cursor)) continue;
+        if (!reader->cursor) continue;
+        if (!bridge_cursor_room(reader->cursor)) {
+            reader->heard_ms = now_ms; /* nothing is asked of the bus while its client pauses */
+            continue;
+        }
         if (!reader->working) s_run(reader);
         if (!reader->cursor || now_ms - reader->heard_ms < BRIDGE_SILENT_MS) continue;
         if (reader->cursor->stream && reader->cursor->form == BRIDGE_AS_SSE) continue;
