@@ -2,6 +2,7 @@
 
 A test file defines functions test_SENTENCE(mesh) and ends with hooks.main(globals())."""
 
+import contextlib
 import http.client
 import json
 import os
@@ -18,16 +19,22 @@ import traceback
 from process import SLOW, Failure, Process, check, wait_until
 
 
+_held = []
+
+
 def free_port():
-    """A port that nobody listens on, below those that the kernel hands out to clients."""
+    """A port that nobody listens on, below those that the kernel hands out to clients. No other test gets it as
+    long as this one runs: it is held by a socket that does not listen, beside which who reuses addresses may."""
     while True:
-        port = random.randrange(20000, 32000)
-        with socket.socket() as probe:
-            try:
-                probe.bind(("127.0.0.1", port))
-                return port
-            except OSError:
-                continue
+        port, holder = random.randrange(20000, 32000), socket.socket()
+        try:
+            holder.bind(("127.0.0.1", port))
+        except OSError:
+            holder.close()
+            continue
+        holder.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        _held.append(holder)
+        return port
 
 
 class Got:
@@ -79,7 +86,8 @@ class Receiver:
             listener.close()
         with self._lock:
             for connection in self._open:
-                connection.shutdown(socket.SHUT_RDWR)
+                with contextlib.suppress(OSError):  # the other side has reset it already
+                    connection.shutdown(socket.SHUT_RDWR)
 
     def _accept(self, listener):
         while True:
