@@ -131,8 +131,9 @@ def test_what_is_refused_too_often_is_parked_and_can_be_sent_again(mesh):
            "body": {"type": "a.b", "data": "two"}}, "parked")
     mesh.restart()
     check(mesh.ask("POST", "/hooks/picky/retry")[0], 202, "retry")
-    wait_until("it is refused again", lambda: len(receiver.seen) == 6)
-    check(mesh.hook("picky")["parked"], 1, "still parked")
+    # As the bridge has it: a retry that comes while one is under way is none of its own.
+    wait_until("it is refused again", lambda: "position=2 taken=0" in mesh.bridge.log())
+    check((len(receiver.seen), mesh.hook("picky")["parked"]), (6, 1), "still parked")
     accept["all"] = True
     mesh.ask("POST", "/hooks/picky/retry")
     wait_until("it is no more parked", lambda: mesh.hook("picky")["parked"] == 0)
@@ -350,8 +351,8 @@ def test_several_at_once_keep_the_order_of_each_subject(mesh):
             hooks.time.sleep(0.005)
         finally:
             flying.discard(got.position)
-        return 500 if got.position % 50 == 0 and not any(
-            one.position == got.position for one in receiver.seen[:-1]) else 200
+        times = sum(one.position == got.position for one in list(receiver.seen))
+        return 500 if got.position % 50 == 0 and times == 1 else 200
 
     receiver = mesh.receiver(script)
     for subject in range(6):
