@@ -198,6 +198,19 @@ class Mesh:
             wait_until(f"{name} says that the bus is away",
                        lambda: not self.readyz(name)["bus"]["reachable"], 20)
 
+    def wait_known(self, answer, name="comments"):
+        """Until a service has applied what an answer tells of. A comment on a post that is not in the log after
+        two seconds is refused, and a machine may stall for that long."""
+        done = self.ask(name, "GET", "/posts/00000000/comments" if name == "comments" else "/posts", None,
+                        {"Weft-After": answer.headers["Weft-After"], "Weft-Wait": "30000"})
+        check(done.status, 200, f"{name} has applied it: {done!r}")
+
+    def wait_reported(self, *names):
+        """Until the bus has heard reports of these: they come with the first tick that finds the bus, or the next."""
+        def heard():
+            return {json.loads(line)["name"] for line in self.weft("services", "--json").splitlines()}
+        wait_until(f"{', '.join(names)} have reported", lambda: heard() >= {"blog-" + name for name in names}, 20)
+
     def wait_view(self, model, seconds=30.0):
         """Until query shows what the model expects; tells the first difference if it doesn't."""
         try:

@@ -69,6 +69,7 @@ def test_what_is_asked_below_api_goes_to_its_service(mesh):
     again = mesh.ask("web", "POST", "/api/posts", {"title": "Grüße 🍊"}, key)
     check((again.json, again.headers["Idempotency-Replayed"]), (made.json, "true"), "repeated")
     wait_until("query has it", lambda: page(mesh, f"/api/posts/{post}").status == 200)
+    mesh.wait_known(made)
     comment = mesh.ask("web", "POST", f"/api/posts/{post}/comments", {"content": "words"})
     place = comment.headers["Location"]
     check((comment.status, place.startswith(f"/api/posts/{post}/comments/")), (201, True), place)
@@ -77,7 +78,7 @@ def test_what_is_asked_below_api_goes_to_its_service(mesh):
     check(mesh.ask("web", "PUT", f"/api/posts/{post}", {"title": "New"}).json["title"], "New", "changed")
     second = mesh.ask("web", "POST", "/api/posts", {"title": "second"})
     token, second = second.headers["Weft-After"], second.json["id"]
-    check(len(page(mesh, "/api/posts", **{"Weft-After": token}).json), 2, "read what was written, through both")
+    check(len(page(mesh, "/api/posts", **{"Weft-After": token, "Weft-Wait": "30000"}).json), 2, "read what was written, through both")
     listed = page(mesh, "/api/posts?order=newest&limit=1")
     check([one["id"] for one in listed.json], [second], "the query is handed on")
     link = listed.headers["Link"]
