@@ -34,6 +34,7 @@ def test_a_mesh_that_is_well_and_its_disks(mesh):
     check(len(of(findings, "port", status="ok")), 2, "fan-out and ingest")
     check(of(findings, "bus")[0]["status"], "ok", "the bus")
     check([one["where"] for one in of(findings, "disk")], [mesh.data("bus")], "one disk, looked at once")
+    mesh.wait_reported(*kit.SERVICES)
     without = doctor(mesh)
     check(len(of(without, "disk")), 1, "the databases of services that run here")
     check(os.listdir(mesh.data("bus")).count("log.db"), 1, "nothing is left in the directory")

@@ -33,7 +33,9 @@ def names_in(expression):
 
 def exercise(the_mesh):
     """Events by all ways, a handler that fails for good, and a service that was away."""
-    post = the_mesh.ask("posts", "POST", "/posts", {"title": "hello"}).json
+    made = the_mesh.ask("posts", "POST", "/posts", {"title": "hello"})
+    post = made.json
+    the_mesh.wait_known(made)
     the_mesh.stop("query")
     the_mesh.ask("comments", "POST", f"/posts/{post['id']}/comments", {"content": "an orange"})
     the_mesh.publish("post.created", "post/poison", "[]")  # query expects an object
@@ -45,10 +47,11 @@ def exercise(the_mesh):
 
 def test_figures_of_a_mesh(the_mesh):
     exercise(the_mesh)
-    state = json.loads(the_mesh.weft("status", "--json"))
+    the_mesh.wait_reported(*mesh.SERVICES)
     told = wait_until("the bus knows of it", lambda: (
         lambda scrape: scrape.value("weft_bus_service_parked_events", service="blog-query") == 1 and
         scrape)(metrics.scrape(the_mesh.bus.http)))
+    state = json.loads(the_mesh.weft("status", "--json"))
     check(told.value("weft_bus_head_position"), state["head"], "head")
     check(told.value("weft_bus_stored_events_total"), state["head"], "stored")
     check(told.value("weft_bus_services"), len(state["services"]), "services")
@@ -144,7 +147,8 @@ def test_diagnostics_take_their_form_and_change_their_level(the_mesh):
 
         def quiet():
             before = len(debug(process))
-            metrics.get(process.http, "/healthz")
+            for _ in range(2):  # the line of the first is there when the second is answered
+                metrics.get(process.http, "/healthz")
             return len(debug(process)) == before
         wait_until(f"{process.name} shows no more of them", quiet)
         for line in process.log().splitlines():

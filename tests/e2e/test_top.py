@@ -115,6 +115,7 @@ def test_it_says_that_the_bus_is_away_and_goes_on(mesh):
 
 def test_snapshots_for_programs(mesh):
     mesh.publish("a.b", "x", "1")
+    mesh.wait_reported(*kit.SERVICES)
     lines = mesh.weft("top", "--json", "--interval", "0.2", "--count", "3").splitlines()
     shots = [json.loads(line) for line in lines]
     check(len(shots), 3, "snapshots")
