@@ -13,6 +13,7 @@ from mesh import check, wait_until
 
 TIMES = int(os.environ.get("WEFT_TEST_TIMES", "1000"))
 PARALLEL = 50
+PATIENCE_MS = 30000  # what comes is waited for longer than a machine may stall
 # Some tenths of a second of work in each handler that writes a comment.
 SLOW_HANDLER = """
 CREATE TRIGGER slow AFTER INSERT ON comments BEGIN
@@ -50,7 +51,8 @@ def write_comment(client, post_id, content):
     return token(answer)
 
 
-def read(client, post_id, after, wait_ms=None, path=None):
+def read(client, post_id, after, wait_ms=PATIENCE_MS, path=None):
+    """wait_ms None: as long as the service waits of itself."""
     return client.request("GET", path or f"/posts/{post_id}", headers={
         "Weft-After": after, "Weft-Wait": None if wait_ms is None else str(wait_ms)})
 
@@ -64,7 +66,7 @@ def known_post(mesh):
     """A post that comments and query know of."""
     post_id, after = create_post(mesh)
     for name, path in (("comments", f"/posts/{post_id}/comments"), ("query", f"/posts/{post_id}")):
-        answer = mesh.ask(name, "GET", path, headers={"Weft-After": after})
+        answer = mesh.ask(name, "GET", path, headers={"Weft-After": after, "Weft-Wait": str(PATIENCE_MS)})
         check(answer.status, 200, f"{name}: {answer!r}")
     return post_id
 
@@ -121,7 +123,7 @@ def test_a_read_waits_while_a_handler_is_tried_again(mesh):
     execute(mesh, "query", POISON)
     after = write_comment(mesh.client("comments"), post_id, "poison")
     wait_until("the handler has failed", lambda: "poison" in mesh.services["query"].log())
-    answer = read(query, post_id, after, 300)
+    answer = read(query, post_id, after, 3000)  # within it the bus must have told where the event is
     check((answer.status, answer.json["wait"]["reason"]), (503, "TIMEOUT"), repr(answer))
     check(answer.json["wait"]["behind"] >= 1, True, repr(answer))
     with concurrent.futures.ThreadPoolExecutor(1) as pool:
@@ -201,10 +203,12 @@ def test_what_never_comes_is_refused_by_reason(mesh):
     post_id = known_post(mesh)
     query = mesh.client("query")
     origin, sequence = create_post(mesh)[1].split(":")
-    answer = read(query, post_id, f"{origin}:{int(sequence) + 1000}", 300)
+    answer = read(query, post_id, f"{origin}:{int(sequence) + 1000}", 3000)  # so long the bus may take to say so
     check((answer.status, answer.json["wait"]["reason"]), (503, "NOT_FOUND"), repr(answer))
-    answer = read(query, post_id, "ab" * 16 + ":1", 300)
+    began = time.monotonic()
+    answer = read(query, post_id, "ab" * 16 + ":1", None)
     check((answer.status, answer.json["wait"]["reason"]), (503, "NOT_FOUND"), repr(answer))
+    check(time.monotonic() - began > 1.9, True, "without Weft-Wait it waits 2 s")
 
 
 def test_events_that_were_set_aside_are_told(mesh):
@@ -289,9 +293,9 @@ def test_weft_wait_waits_for_a_service(mesh):
     check(answer["service"], "blog-query", done.stdout)
     check(answer["position"] >= answer["target"] >= head, True, f"{done.stdout} head {head}")
     check(wait("blog-query", "1").returncode, 0, "a position long ago")
-    for words, says in ((("blog-query", str(head + 1000), "--timeout", "0.3"), "behind"),
-                        (("blog-query", "ab" * 16 + ":1", "--timeout", "0.3"), "does not have"),
-                        (("nobody", "1", "--timeout", "0.3"), "never seen"),
+    for words, says in ((("blog-query", str(head + 1000), "--timeout", "3"), "behind"),
+                        (("blog-query", "ab" * 16 + ":1", "--timeout", "3"), "does not have"),
+                        (("nobody", "1", "--timeout", "3"), "never seen"),
                         (("blog-query", "1", "--timeout", "0"), None)):
         done = wait(*words)
         check(done.returncode, 1 if says else 0, f"{words}: {done}")
