@@ -35,7 +35,8 @@ def test_the_view_is_right_after_many_restarts_during_writes(mesh):
     try:
         for number in range(RESTARTS):
             name, kill = rng.choice(NAMES), number % 2 == 1
-            wait_until("writes go on", lambda: moved_on(written[0] + rng.randrange(WRITES_BETWEEN)), 60)
+            before = written[0] + rng.randrange(WRITES_BETWEEN)
+            wait_until("writes go on", lambda: moved_on(before), 60)
             mesh.stop(name, kill=kill)
             # While comments is away its writer waits; then the pause is in the others' hands.
             if name != "comments":
