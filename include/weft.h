@@ -324,7 +324,7 @@ WEFT_API weft_err_t weft_service_schema(weft_service_t *self, const char *const 
                                         size_t count);
 
 /* Handle one event. Runs inside the transaction that also moves the position. Do not begin or end
- * transactions, do not block. Anything but WEFT_OK rolls back what it did; the event is tried again
+ * transactions, do not block, and leave no deferred foreign key violated. Anything but WEFT_OK rolls back what it did; the event is tried again
  * with growing pauses and in the end parked together with its subject, or what --on-error says. */
 typedef weft_err_t (*weft_handler_fn)(weft_tx_t *tx, const weft_event_t *event, void *arg);
 /* Call before weft_service_run. Several handlers may match one event: they run in this order.

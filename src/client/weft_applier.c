@@ -32,6 +32,23 @@ static int s_veto(void *arg) {
     return self->in_transaction && !self->committing;
 }
 
+static void s_on_rollback(void *arg) {
+    weft_applier_t *self = arg;
+    self->ended = self->in_transaction;
+}
+
+/* Even if somebody has begun another one since: what was written in ours is gone. */
+static bool s_is_gone(const weft_applier_t *self) {
+    return self->ended || sqlite3_get_autocommit(self->store->db);
+}
+
+/* Of deferred foreign keys. COMMIT would refuse them, and the whole batch with the event that did it. */
+static bool s_leaves_violations(const weft_applier_t *self) {
+    int now = 0, most = 0;
+    (void) sqlite3_db_status(self->store->db, SQLITE_DBSTATUS_DEFERRED_FKS, &now, &most, 0);
+    return now != 0;
+}
+
 weft_err_t weft_applier_new(weft_applier_t **out, weft_service_store_t *store,
                             weft_outbox_t *outbox, unsigned park_after, weft_on_error_t on_error) {
     weft_applier_t *self = calloc(1, sizeof *self);
@@ -48,6 +65,7 @@ weft_err_t weft_applier_new(weft_applier_t **out, weft_service_store_t *store,
     if (rc == WEFT_OK) {
         self->lazy = self->stored;
         sqlite3_commit_hook(store->db, s_veto, self);
+        sqlite3_rollback_hook(store->db, s_on_rollback, self);
         *out = self;
         self = NULL;
     }
@@ -59,6 +77,7 @@ void weft_applier_destroy(weft_applier_t **self_p) {
     weft_applier_t *self = *self_p;
     if (!self) return;
     sqlite3_commit_hook(self->store->db, NULL, NULL);
+    sqlite3_rollback_hook(self->store->db, NULL, NULL);
     weft_stmt_free(&self->begin);
     weft_stmt_free(&self->commit);
     weft_map_destroy(&self->parked_subjects, NULL);
@@ -94,12 +113,18 @@ const char *const *weft_applier_filters(const weft_applier_t *self, size_t *coun
 
 /* ---- transactions */
 
+/* A constraint may end the transaction, too: ON CONFLICT ROLLBACK, RAISE(ROLLBACK). The veto above shows as one. */
+static bool s_ended_by_constraint(const weft_applier_t *self) {
+    int sql = sqlite3_extended_errcode(self->store->db);
+    return (sql & 0xff) == SQLITE_CONSTRAINT && sql != SQLITE_CONSTRAINT_COMMITHOOK;
+}
+
 /* Not the handler's fault: the disk is full or failing, or SQLite has ended the transaction because it
  * was. Asked before the rollback. */
-static bool s_is_disk_trouble(weft_applier_t *self, weft_err_t rc) {
+static bool s_is_disk_trouble(const weft_applier_t *self, weft_err_t rc) {
     int sql = sqlite3_errcode(self->store->db) & 0xff;
     return rc == WEFT_E_FULL || sql == SQLITE_FULL || sql == SQLITE_IOERR ||
-           sqlite3_get_autocommit(self->store->db);
+           (s_is_gone(self) && !s_ended_by_constraint(self));
 }
 
 /* A transaction that changed nothing has not tried the disk. */
@@ -119,6 +144,7 @@ weft_err_t weft_applier_tx_begin(weft_applier_t *self) {
     }
     self->before = sqlite3_total_changes64(self->store->db);
     self->in_transaction = true;
+    self->ended = false;
     self->parked_now = 0;
     weft_outbox_rewind(self->outbox, 0);
     return WEFT_OK;
@@ -136,7 +162,7 @@ void weft_applier_tx_rollback(weft_applier_t *self) {
 
 weft_err_t weft_applier_tx_commit(weft_applier_t *self) {
     WEFT_CRASH_POINT("applier.committing");
-    weft_err_t rc = weft_outbox_committing(self->outbox);
+    weft_err_t rc = self->ended ? WEFT_E_STORE : weft_outbox_committing(self->outbox);
     self->committing = true;
     int64_t began_us = weft_os_monotonic_us();
     if (rc == WEFT_OK) rc = weft_stmt_run(&self->commit);
@@ -217,7 +243,12 @@ weft_err_t weft_applier_handle(weft_applier_t *self, const weft_event_t *event,
                  tx.reason[0] ? tx.reason : text);
         return rc;
     }
-    return WEFT_OK;
+    bool gone = s_is_gone(self);
+    if (!gone && !s_leaves_violations(self)) return WEFT_OK;
+    snprintf(self->reason, sizeof self->reason, "%s: %s", weft_err_name(WEFT_E_STORE),
+             gone ? "the transaction was ended while it was handled"
+                  : "a deferred FOREIGN KEY constraint failed");
+    return WEFT_E_STORE;
 }
 
 static weft_err_t s_park(weft_applier_t *self, const weft_event_t *event, unsigned attempts,
@@ -229,16 +260,12 @@ static weft_err_t s_park(weft_applier_t *self, const weft_event_t *event, unsign
     return rc;
 }
 
-/* Apply one event, or set it aside if its subject is parked. WEFT_E_STORE also if the handler is content,
- * but the transaction is gone. */
+/* Apply one event, or set it aside if its subject is parked. */
 static weft_err_t s_event(weft_applier_t *self, const weft_event_t *event) {
-    weft_err_t rc;
     if (*event->subject && weft_map_count(self->parked_subjects) &&
         weft_map_get(self->parked_subjects, event->subject, strlen(event->subject)))
-        rc = s_park(self, event, 0, "waits behind an earlier event of its subject");
-    else
-        rc = weft_applier_handle(self, event, self->filter);
-    return rc == WEFT_OK && sqlite3_get_autocommit(self->store->db) ? WEFT_E_STORE : rc;
+        return s_park(self, event, 0, "waits behind an earlier event of its subject");
+    return weft_applier_handle(self, event, self->filter);
 }
 
 /* ---- a batch */
@@ -318,6 +345,7 @@ static weft_err_t s_event_in_savepoint(weft_applier_t *self, const weft_event_t 
     if (rc == WEFT_OK) return weft_db_exec(self->store->db, "RELEASE weft_event");
     if (rc == WEFT_E_PARKED_FULL) return rc;
     if (s_is_disk_trouble(self, rc)) return WEFT_E_STORE;
+    if (s_is_gone(self)) return WEFT_E_HANDLER;
     if (weft_db_exec(self->store->db, "ROLLBACK TO weft_event; RELEASE weft_event") != WEFT_OK)
         return WEFT_E_STORE;
     weft_outbox_rewind(self->outbox, added);
@@ -325,22 +353,24 @@ static weft_err_t s_event_in_savepoint(weft_applier_t *self, const weft_event_t 
     return WEFT_E_HANDLER;
 }
 
-/* A savepoint each; commits what comes before the first event that fails. */
-static weft_err_t s_run_slow(weft_applier_t *self) {
+/* A savepoint each, up to event `until`; commits what comes before the first event that fails. */
+static weft_err_t s_run_slow(weft_applier_t *self, size_t until) {
     weft_err_t failed = WEFT_OK;
     size_t end = self->at;
     weft_err_t rc = weft_applier_tx_begin(self);
     if (rc != WEFT_OK) return rc;
-    for (; end < self->batch.count; end++) {
+    for (; end < until; end++) {
         failed = s_event_in_savepoint(self, &self->batch.events[end]);
         if (failed != WEFT_OK) break;
     }
-    bool all = failed == WEFT_OK;
-    if ((failed != WEFT_OK && failed != WEFT_E_HANDLER) || (!all && end == self->at)) {
+    bool took_along = failed == WEFT_E_HANDLER && s_is_gone(self); /* what comes before it */
+    if (failed != WEFT_OK && (failed != WEFT_E_HANDLER || end == self->at || took_along)) {
         weft_applier_tx_rollback(self);
-        return failed;
+        if (end == self->at || !took_along) return failed;
+        rc = s_run_slow(self, end);
+        return rc == WEFT_OK ? failed : rc;
     }
-    weft_resume_t to = all ? self->batch.next : s_place_of(self, end - 1);
+    weft_resume_t to = end == self->batch.count ? self->batch.next : s_place_of(self, end - 1);
     rc = s_move(self, &to);
     if (rc != WEFT_OK) {
         weft_applier_tx_rollback(self);
@@ -432,7 +462,7 @@ weft_err_t weft_applier_run(weft_applier_t *self, int64_t now_ms, int64_t *again
     weft_err_t rc = WEFT_E_AGAIN;
     while (now_ms >= self->again_ms) {
         rc = self->attempts ? WEFT_E_HANDLER : s_run_fast(self);
-        if (rc == WEFT_E_HANDLER) rc = s_run_slow(self);
+        if (rc == WEFT_E_HANDLER) rc = s_run_slow(self, self->batch.count);
         if (rc == WEFT_OK) {
             self->busy = false;
             return WEFT_OK;

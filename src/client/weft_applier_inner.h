@@ -27,6 +27,7 @@ struct weft_applier {
     unsigned park_after;
     weft_on_error_t on_error;
     bool in_transaction, committing;
+    bool ended;           /* the transaction at hand, but not by us: by SQLite, or by a handler */
     weft_err_t trouble;   /* WEFT_OK, or why the last write did not come into the database */
     sqlite3_int64 before; /* rows changed on the connection before the transaction at hand */
     weft_map_t *parked_subjects;
