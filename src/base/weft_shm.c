@@ -15,7 +15,9 @@ static shm_map_fn s_map;
 /* Only a hole without room gives EFAULT; whatever else is not ours to judge, as memory that is no map of a file. */
 static int s_map_filled(sqlite3_file *file, int region, int bytes, int extend,
                         void volatile **out) {
+    errno = 0;
     int rc = s_map(file, region, bytes, extend, out);
+    if (rc == SQLITE_IOERR_SHMSIZE && (errno == ENOSPC || errno == EDQUOT)) return SQLITE_FULL;
     if (rc != SQLITE_OK || !*out) return rc;
     bool full = madvise((void *) *out, (size_t) bytes, MADV_POPULATE_WRITE) != 0 && errno == EFAULT;
     if (!full) return SQLITE_OK;
