@@ -23,6 +23,8 @@
 #define PIECE_ROWS_MAX 1000
 #define PIECE_ROWS_MIN 4
 #define PIECE_US 5000
+#define LOOK_US \
+    1000000 /* each second that did not bring the copy nearer to its end doubles the pieces */
 #define PUSH (SYNC_FILE_RANGE_WAIT_BEFORE | SYNC_FILE_RANGE_WRITE | SYNC_FILE_RANGE_WAIT_AFTER)
 
 typedef struct {
@@ -35,7 +37,10 @@ typedef struct {
     weft_log_partial_t place;
     int sync_fd;
     int64_t piece_rows;
-    bool trusted; /* the source has checksums of what stands beside the rows */
+    int64_t times; /* as large as pieces begin with */
+    int64_t looked_us;
+    uint64_t left; /* to be copied, when that was looked at */
+    bool trusted;  /* the source has checksums of what stands beside the rows */
     sqlite3 *db;
     weft_stmt_t rows, top, wanted;
 } weft_copy_run_t;
@@ -188,11 +193,21 @@ static weft_err_t s_rest(weft_copy_run_t *self) {
 }
 
 static void s_size_piece(weft_copy_run_t *self, int64_t took_us) {
-    int64_t rows = self->piece_rows * PIECE_US / (took_us > 0 ? took_us : 1);
+    int64_t most = PIECE_ROWS_MAX * self->times;
+    int64_t rows = self->piece_rows * PIECE_US * self->times / (took_us > 0 ? took_us : 1);
     if (rows > self->piece_rows * 2) rows = self->piece_rows * 2;
-    self->piece_rows = rows < PIECE_ROWS_MIN   ? PIECE_ROWS_MIN
-                       : rows > PIECE_ROWS_MAX ? PIECE_ROWS_MAX
-                                               : rows;
+    self->piece_rows = rows < PIECE_ROWS_MIN ? PIECE_ROWS_MIN : rows > most ? most : rows;
+}
+
+/* A log that grows as fast as small pieces are copied would have no copy: large ones cost less a row, and one
+ * that takes all that is left is the last. */
+static void s_hurry(weft_copy_run_t *self) {
+    int64_t now_us = weft_os_monotonic_us();
+    if (now_us - self->looked_us < LOOK_US) return;
+    uint64_t left = self->out->wanted > self->out->at ? self->out->wanted - self->out->at : 0;
+    if (self->looked_us && left >= self->left) self->times *= 2;
+    self->left = left;
+    self->looked_us = now_us;
 }
 
 static weft_err_t s_piece(weft_copy_run_t *self, bool *last) {
@@ -210,6 +225,7 @@ static weft_err_t s_piece(weft_copy_run_t *self, bool *last) {
     if (rc == WEFT_OK) rc = s_read(&self->top, &self->out->at);
     if (rc == WEFT_OK) rc = s_read(&self->wanted, &self->out->wanted);
     if (self->out->wanted > self->up_to) self->out->wanted = self->up_to;
+    s_hurry(self);
     return rc;
 }
 
@@ -290,7 +306,8 @@ weft_err_t weft_log_copy(const char *from, uint64_t up_to, const char *to,
                             .up_to = up_to,
                             .place = {.lock = -1},
                             .sync_fd = -1,
-                            .piece_rows = PIECE_ROWS_MIN};
+                            .piece_rows = PIECE_ROWS_MIN,
+                            .times = 1};
     *out = (weft_log_copy_t){.doing = "copied"};
     weft_err_t rc = s_enter(&self, to);
     bool entered = self.place.lock >= 0;

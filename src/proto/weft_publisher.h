@@ -66,7 +66,8 @@ void weft_publisher_stop(weft_publisher_t *self, weft_err_t why);
 /* When next may have something new without an input; INT64_MAX: never. */
 int64_t weft_publisher_deadline(const weft_publisher_t *self);
 weft_publisher_state_t weft_publisher_state(const weft_publisher_t *self);
-bool weft_publisher_open(const weft_publisher_t *self); /* a bus listens, as weft_publisher_path said last */
+/* A bus listens, as weft_publisher_path said last. */
+bool weft_publisher_open(const weft_publisher_t *self);
 weft_err_t weft_publisher_stopped(const weft_publisher_t *self); /* WEFT_OK: it has not */
 uint64_t weft_publisher_acked(const weft_publisher_t *self);
 uint64_t weft_publisher_acked_chain(const weft_publisher_t *self);
