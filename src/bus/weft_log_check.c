@@ -2,6 +2,7 @@
 #include "weft_log_check.h"
 
 #include "weft_check_postings.h"
+#include "weft_check_rare.h"
 #include "weft_checksum.h"
 #include "weft_limits.h"
 #include "weft_log_reader.h"
@@ -270,6 +271,13 @@ static weft_err_t s_postings(weft_check_run_t *self) {
     return s_say(self, rc, 0, "the index of types cannot be read");
 }
 
+static weft_err_t s_rare(weft_check_run_t *self) {
+    char *reason = self->out->reason;
+    weft_err_t rc = weft_check_rare(self->db, s_tell, self, reason, sizeof self->out->reason);
+    return rc == WEFT_OK || *reason ? rc
+                                    : s_say(self, rc, 0, "the copies of rare rows cannot be read");
+}
+
 static weft_err_t s_integrity(weft_check_run_t *self) {
     weft_stmt_t st;
     char said[256] = "no answer";
@@ -345,6 +353,7 @@ static weft_err_t s_run(weft_check_run_t *self) {
     }
     if (rc == WEFT_OK) rc = s_types(self, false);
     if (rc == WEFT_OK) rc = s_postings(self);
+    if (rc == WEFT_OK) rc = s_rare(self);
     if (rc == WEFT_OK) rc = s_integrity(self);
     return rc;
 }

@@ -1,8 +1,8 @@
 /* weft_log_check: is a whole store as it was written? Reads only.
  *
  * Every row is read as catch-up reads it (checksum, chain, gaps, type), every event is decoded, and the
- * origins' last, position and chain are worked out anew and compared, and so are the postings; then SQLite
- * checks its own file.
+ * origins' last, position and chain are worked out anew and compared, and so are the postings; copies of rare
+ * rows are held against their rows; then SQLite checks its own file.
  * Rows never change once they are committed, so this may run while a bus holds the store: rows are
  * read in short transactions, the last of which also holds the origins. */
 #ifndef WEFT_LOG_CHECK_H

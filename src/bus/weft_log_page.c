@@ -38,7 +38,8 @@ typedef struct {
     size_t start; /* of the page in w */
     uint64_t max_events, max_bytes;
     uint64_t rows, bytes; /* looked at */
-    bool closed;          /* no room for the next event */
+    uint64_t passed; /* no events of interest up to here, say postings; counts beyond out->next */
+    bool closed;     /* no room for the next event */
     weft_log_page_t *out;
 } weft_page_work_t;
 
@@ -87,9 +88,25 @@ static weft_err_t s_scan_row(weft_log_reader_t *self, weft_page_work_t *page, we
     return WEFT_OK;
 }
 
+static uint64_t s_at(const weft_page_work_t *page) {
+    return page->passed > page->out->next ? page->passed : page->out->next;
+}
+
+/* Go to the end of what was passed over: the row there tells the chain. */
+static weft_err_t s_settle(weft_log_reader_t *self, weft_page_work_t *page) {
+    uint64_t at = s_at(page), chain;
+    if (at == page->out->next) return WEFT_OK;
+    weft_err_t rc = weft_log_reader_verify(self, at, &chain);
+    if (rc != WEFT_OK) return rc;
+    page->out->next = at;
+    page->out->chain = chain;
+    return WEFT_OK;
+}
+
 /* Look at one row after the other, up to position to. */
 static weft_err_t s_scan(weft_log_reader_t *self, weft_page_work_t *page, uint64_t to) {
-    weft_err_t stop = WEFT_OK;
+    weft_err_t stop = s_settle(self, page);
+    if (stop != WEFT_OK) return stop;
     weft_stmt_bind_bits(&self->rows_after, 1, page->out->next);
     weft_stmt_bind_bits(&self->rows_after, 2, to - page->out->next);
     while (stop == WEFT_OK && s_open_page(page)) {
@@ -108,24 +125,45 @@ static weft_err_t s_scan(weft_log_reader_t *self, weft_page_work_t *page, uint64
     return rc == WEFT_OK ? stop : weft_log_unreadable(self, rc, page->out->next + 1);
 }
 
-/* Take the row at one position that the postings name. */
-static weft_err_t s_pick_row(weft_log_reader_t *self, weft_page_work_t *page, uint64_t position) {
+/* One row that the postings name. The row vouches for the chain before it. */
+static weft_err_t s_take_picked(weft_log_reader_t *self, weft_page_work_t *page,
+                                const weft_stmt_t *st, uint64_t previous) {
     const weft_log_type_t *type;
     weft_log_row_t row;
-    weft_log_page_t *out = page->out;
+    weft_log_take_row(st, &row);
+    weft_err_t rc = weft_log_check_row(self, &row, previous, &type);
+    if (rc != WEFT_OK) return rc;
+    bool put = !s_wanted(self, (size_t) row.type) || s_put_row(page, &row, type);
+    page->bytes += row.size;
+    page->out->next = put ? row.position : row.position - 1;
+    page->out->chain = put ? row.chain : previous;
+    return WEFT_OK;
+}
+
+/* From the copies of rare rows. False: it has none, or a damaged one; then the log's own tells. */
+static bool s_pick_copy(weft_log_reader_t *self, weft_page_work_t *page, uint64_t position) {
+    weft_err_t taken = WEFT_E_NOT_FOUND;
+    if (!self->rare.stmt) return false;
+    weft_stmt_bind_bits(&self->rare, 1, position);
+    if (weft_stmt_row(&self->rare))
+        taken = s_take_picked(self, page, &self->rare, weft_stmt_bits(&self->rare, 5));
+    if (weft_stmt_done(&self->rare) == WEFT_OK && taken == WEFT_OK) return true;
+    if (taken == WEFT_E_CORRUPT && !self->rare_damaged) {
+        weft_diag(WEFT_DIAG_WARN, "reader.rare", "position=%" PRIu64 " reason=damaged action=log",
+                  position);
+        self->rare_damaged = true;
+    }
+    return false;
+}
+
+static weft_err_t s_pick_row(weft_log_reader_t *self, weft_page_work_t *page, uint64_t position) {
     uint64_t previous;
+    if (s_pick_copy(self, page, position)) return WEFT_OK;
     weft_err_t rc = weft_log_chain_at(self, position - 1, &previous), checked;
     if (rc != WEFT_OK) return rc;
     weft_stmt_bind_bits(&self->row, 1, position);
     if (weft_stmt_row(&self->row)) {
-        weft_log_take_row(&self->row, &row);
-        page->bytes += row.size;
-        checked = weft_log_check_row(self, &row, previous, &type);
-        if (checked == WEFT_OK) {
-            bool put = !s_wanted(self, (size_t) row.type) || s_put_row(page, &row, type);
-            out->next = put ? position : position - 1; /* the row vouches for the chain before it */
-            out->chain = put ? row.chain : previous;
-        }
+        checked = s_take_picked(self, page, &self->row, previous);
     } else {
         checked = weft_log_damaged(self, position, weft_log_missing);
     }
@@ -165,19 +203,16 @@ static bool s_find_picks(weft_log_reader_t *self, uint64_t block, size_t *count)
  * into the postings alone may have filled it. */
 static weft_err_t s_pick(weft_log_reader_t *self, weft_page_work_t *page, uint64_t end,
                          size_t count) {
-    weft_err_t rc = WEFT_OK;
     page->rows += BLOCK_ROWS;
     for (size_t i = 0; i < count; i++) {
         if (self->picks[i] <= page->out->next) continue;
         if (!s_open_page(page)) return WEFT_OK;
         page->rows += PICK_ROWS;
-        rc = s_pick_row(self, page, self->picks[i]);
+        weft_err_t rc = s_pick_row(self, page, self->picks[i]);
         if (rc != WEFT_OK || page->closed) return rc;
     }
-    if (page->out->next == end) return WEFT_OK;
-    rc = weft_log_reader_verify(self, end, &page->out->chain);
-    if (rc == WEFT_OK) page->out->next = end;
-    return rc;
+    page->passed = end;
+    return WEFT_OK;
 }
 
 static bool s_takes_all(const weft_filters_t *filters) {
@@ -209,8 +244,8 @@ weft_err_t weft_log_reader_page(weft_log_reader_t *self, uint64_t from,
     memset(self->wanted, WANTED_UNKNOWN, self->types_capacity);
     weft_err_t rc = weft_log_chain_at(self, from, &out->chain);
     if (rc != WEFT_OK) return rc;
-    while (rc == WEFT_OK && s_open_page(&page) && out->next < self->at.position) {
-        uint64_t block = weft_postings_block(out->next + 1), end = weft_postings_last(block);
+    while (rc == WEFT_OK && s_open_page(&page) && s_at(&page) < self->at.position) {
+        uint64_t block = weft_postings_block(s_at(&page) + 1), end = weft_postings_last(block);
         size_t count = 0;
         if (all || end > self->at.position)
             rc = s_scan(self, &page, self->at.position);
@@ -219,6 +254,7 @@ weft_err_t weft_log_reader_page(weft_log_reader_t *self, uint64_t from,
         else
             rc = s_scan(self, &page, end);
     }
+    if (rc == WEFT_OK) rc = s_settle(self, &page);
     self->filters = NULL;
     /* what lies before the damage is whole */
     if (rc == WEFT_E_CORRUPT) rc = out->next > from ? WEFT_OK : s_blame(self, from);

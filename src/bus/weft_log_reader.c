@@ -23,15 +23,16 @@ const char *weft_log_reader_reason(const weft_log_reader_t *self) {
 
 /* ---- opening */
 
-static weft_err_t s_prepare_postings(weft_log_reader_t *self) {
+/* If its table is there, which has tells. */
+static weft_err_t s_prepare_if(weft_log_reader_t *self, const char *has, weft_stmt_t *out,
+                               const char *sql) {
     weft_stmt_t st;
-    weft_err_t rc = weft_stmt_prepare(&st, self->db, weft_sql_has_postings);
+    weft_err_t rc = weft_stmt_prepare(&st, self->db, has);
     if (rc != WEFT_OK) return rc;
     bool there = weft_stmt_row(&st);
     rc = weft_stmt_done(&st);
     weft_stmt_free(&st);
-    return rc == WEFT_OK && there ? weft_stmt_prepare(&self->postings, self->db, weft_sql_postings)
-                                  : rc;
+    return rc == WEFT_OK && there ? weft_stmt_prepare(out, self->db, sql) : rc;
 }
 
 weft_err_t weft_log_reader_new(weft_log_reader_t **out, const char *path) {
@@ -60,7 +61,9 @@ weft_err_t weft_log_reader_new(weft_log_reader_t **out, const char *path) {
     };
     for (size_t i = 0; i < sizeof all / sizeof *all; i++)
         if ((rc = weft_stmt_prepare(all[i].stmt, self->db, all[i].sql)) != WEFT_OK) goto out;
-    if ((rc = s_prepare_postings(self)) != WEFT_OK) goto out;
+    rc = s_prepare_if(self, weft_sql_has_postings, &self->postings, weft_sql_postings);
+    if (rc == WEFT_OK) rc = s_prepare_if(self, weft_sql_has_rare, &self->rare, weft_sql_rare);
+    if (rc != WEFT_OK) goto out;
     *out = self;
     self = NULL; /* handed over */
 out:
@@ -81,6 +84,7 @@ void weft_log_reader_destroy(weft_log_reader_t **self_p) {
     weft_stmt_free(&self->rows_after);
     weft_stmt_free(&self->look);
     weft_stmt_free(&self->postings);
+    weft_stmt_free(&self->rare);
     weft_db_close(&self->db);
     for (size_t i = 0; i < self->types_capacity; i++) free(self->types[i].name);
     free(self->types);

@@ -21,8 +21,8 @@ struct weft_log_reader {
     sqlite3 *db;
     weft_turnstile_t *turnstile; /* NULL: nobody to share with */
     weft_stmt_t head, meta, row, chain, origin, origins, types_after, rows_after, look;
-    weft_stmt_t postings;  /* none in an old store that no bus has opened yet */
-    bool postings_damaged; /* told once */
+    weft_stmt_t postings, rare;          /* none in an old store that no bus has opened yet */
+    bool postings_damaged, rare_damaged; /* told once */
     uint64_t picks[WEFT_LOG_PICKS_MAX];
     weft_log_head_t at;    /* of the transaction in hand */
     weft_log_meta_t known; /* likewise */

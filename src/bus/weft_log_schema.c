@@ -73,6 +73,7 @@ weft_err_t weft_log_schema_open(sqlite3 *db, const char *path, char *reason, siz
     }
     if (rc == WEFT_OK) rc = weft_db_exec(db, weft_sql_create_readers);
     if (rc == WEFT_OK) rc = weft_db_exec(db, weft_sql_create_postings);
+    if (rc == WEFT_OK) rc = weft_db_exec(db, weft_sql_create_rare);
     if (rc == WEFT_E_CORRUPT)
         snprintf(reason, reason_size,
                  "%s is damaged: restore a copy, or start with an empty --store", path);

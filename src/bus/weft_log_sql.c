@@ -79,6 +79,30 @@ const char weft_sql_postings_from[] =
     "SELECT block, types FROM postings WHERE block >= ?1 ORDER BY block LIMIT 1";
 const char weft_sql_postings_put[] = "INSERT OR REPLACE INTO postings(block, types) VALUES(?1, ?2)";
 const char weft_sql_postings_forget[] = "DELETE FROM postings WHERE block < ?1";
+
+const char weft_sql_create_rare[] =
+    "CREATE TABLE IF NOT EXISTS rare(position INTEGER PRIMARY KEY, type INTEGER NOT NULL,"
+    " stored_us INTEGER NOT NULL, chain INTEGER NOT NULL, event BLOB NOT NULL,"
+    " before INTEGER NOT NULL);";
+const char weft_sql_has_rare[] =
+    "SELECT 1 FROM sqlite_schema WHERE type = 'table' AND name = 'rare'";
+const char weft_sql_rare[] =
+    "SELECT position, type, chain, stored_us, event, before FROM rare WHERE position = ?1";
+const char weft_sql_rare_put[] =
+    "INSERT OR REPLACE INTO rare(position, type, stored_us, chain, event, before)"
+    " SELECT e.position, e.type, e.stored_us, e.chain, e.event, b.chain"
+    " FROM events AS e JOIN events AS b ON b.position = e.position - 1"
+    " WHERE e.position = ?1 AND length(e.event) <= ?2";
+const char weft_sql_rare_forget[] = "DELETE FROM rare WHERE position <= ?1";
+const char weft_sql_rare_compare[] =
+    "SELECT r.position, typeof(r.event) = 'blob' AND r.type IS e.type"
+    " AND r.stored_us IS e.stored_us AND r.chain IS e.chain AND r.event IS e.event"
+    " AND (b.chain IS NULL OR r.before IS b.chain)"
+    " FROM rare AS r LEFT JOIN events AS e ON e.position = r.position"
+    " LEFT JOIN events AS b ON b.position = r.position - 1"
+    " WHERE r.position > ?1 AND r.position >"
+    " (SELECT value FROM meta WHERE key = 'anchor_position') ORDER BY r.position LIMIT ?2";
+
 const char weft_sql_types_between[] = "SELECT position, type FROM events"
                                       " WHERE position > ?1 AND position <= ?2 ORDER BY position";
 const char weft_sql_types_from[] =

@@ -37,13 +37,19 @@ extern const char weft_sql_postings[];          /* block → blob, see weft_post
 extern const char weft_sql_postings_from[];     /* block → block, blob: the first from there on */
 extern const char weft_sql_postings_put[];      /* block, blob */
 extern const char weft_sql_postings_forget[];   /* block: all below it */
-extern const char weft_sql_types_between[];     /* position, last position → as types_from */
-extern const char weft_sql_types_from[];        /* position → position, type of those after it */
-extern const char weft_sql_used[];              /* → bytes in the database, without free pages */
-extern const char weft_sql_look[];              /* position → stored_us, size of the event */
-extern const char weft_sql_head[];              /* → position, stored_us, chain */
-extern const char weft_sql_row[];               /* position → as rows_after */
-extern const char weft_sql_chain[];             /* position → chain */
+extern const char weft_sql_create_rare[];       /* once, also in an old store */
+extern const char weft_sql_has_rare[];          /* → a row if the table is there */
+extern const char weft_sql_rare[];              /* position → as rows_after, chain before it */
+extern const char weft_sql_rare_put[]; /* position, most bytes: copy that row if it is as small */
+extern const char weft_sql_rare_forget[];   /* position: all up to it */
+extern const char weft_sql_rare_compare[];  /* after, limit → position, is it as in the log? */
+extern const char weft_sql_types_between[]; /* position, last position → as types_from */
+extern const char weft_sql_types_from[];    /* position → position, type of those after it */
+extern const char weft_sql_used[];          /* → bytes in the database, without free pages */
+extern const char weft_sql_look[];          /* position → stored_us, size of the event */
+extern const char weft_sql_head[];          /* → position, stored_us, chain */
+extern const char weft_sql_row[];           /* position → as rows_after */
+extern const char weft_sql_chain[];         /* position → chain */
 extern const char
     weft_sql_rows_after[]; /* position, limit → position, type, chain, stored_us, event */
 

@@ -14,7 +14,9 @@ struct weft_postings {
     /* types by place in the block, 0: none; block b is kept in half b % 2 */
     uint32_t types[2][WEFT_POSTINGS_BLOCK];
     uint64_t blocks[2];                 /* number + 1; 0: none */
-    uint64_t keys[WEFT_POSTINGS_BLOCK]; /* type and place, to be sorted */
+    uint64_t keys[WEFT_POSTINGS_BLOCK]; /* type and place, sorted; of one block */
+    size_t keys_count;
+    uint64_t sorted; /* number + 1 of that block; 0: none */
 };
 
 weft_postings_t *weft_postings_new(void) {
@@ -35,6 +37,7 @@ void weft_postings_note(weft_postings_t *self, uint64_t position, int64_t type) 
         self->blocks[block % 2] = block + 1;
     }
     types[(position - 1) % WEFT_POSTINGS_BLOCK] = (uint32_t) type;
+    if (self->sorted == block + 1) self->sorted = 0;
 }
 
 static void s_le64(uint8_t *to, uint64_t value) {
@@ -71,15 +74,36 @@ static int s_by_key(const void *a, const void *b) {
     return ka < kb ? -1 : ka > kb;
 }
 
-void weft_postings_encode(weft_postings_t *self, uint64_t block, weft_buf_t *w) {
+static void s_sort(weft_postings_t *self, uint64_t block) {
     const uint32_t *types = self->types[block % 2];
-    size_t count = 0, start = w->size;
-    uint8_t list[2 * WEFT_POSTINGS_BLOCK], head[16];
     WEFT_ASSERT(self->blocks[block % 2] == block + 1);
+    if (self->sorted == block + 1) return;
+    self->keys_count = 0;
     for (uint64_t place = 0; place < WEFT_POSTINGS_BLOCK; place++)
-        if (types[place]) self->keys[count++] = (uint64_t) types[place] << 32 | place;
-    qsort(self->keys, count, sizeof *self->keys, s_by_key);
-    for (size_t i = 0; i < count;) {
+        if (types[place]) self->keys[self->keys_count++] = (uint64_t) types[place] << 32 | place;
+    qsort(self->keys, self->keys_count, sizeof *self->keys, s_by_key);
+    self->sorted = block + 1;
+}
+
+size_t weft_postings_rare(weft_postings_t *self, uint64_t block, size_t few, uint64_t *out,
+                          size_t max) {
+    size_t count = 0;
+    s_sort(self, block);
+    for (size_t i = 0, end; i < self->keys_count; i = end) {
+        for (end = i; end < self->keys_count && self->keys[end] >> 32 == self->keys[i] >> 32;)
+            end++;
+        if (end - i > few || count + end - i > max) continue;
+        for (size_t at = i; at < end; at++)
+            out[count++] = block * WEFT_POSTINGS_BLOCK + (self->keys[at] & UINT32_MAX) + 1;
+    }
+    return count;
+}
+
+void weft_postings_encode(weft_postings_t *self, uint64_t block, weft_buf_t *w) {
+    size_t start = w->size;
+    uint8_t list[2 * WEFT_POSTINGS_BLOCK], head[16];
+    s_sort(self, block);
+    for (size_t i = 0, count = self->keys_count; i < count;) {
         uint64_t type = self->keys[i] >> 32, before = 0;
         size_t size = 0;
         for (; i < count && self->keys[i] >> 32 == type; i++) {

@@ -35,6 +35,10 @@ void weft_postings_destroy(weft_postings_t **self_p);
  * batch that was taken back needs no undoing. Two blocks are kept: that of the highest position noted
  * and the one before it. */
 void weft_postings_note(weft_postings_t *self, uint64_t position, int64_t type);
+/* Of types with at most `few` positions in a block that is kept: these, type by type, at most max of them; a type
+ * that does not fit as a whole is left out. out: room for max. Returns how many. */
+size_t weft_postings_rare(weft_postings_t *self, uint64_t block, size_t few, uint64_t *out,
+                          size_t max);
 /* Append the blob of a block that is kept; positions never noted belong to no type. */
 void weft_postings_encode(weft_postings_t *self, uint64_t block, weft_buf_t *w);
 

@@ -6,6 +6,12 @@
 
 #include <string.h>
 
+/* A type is rare in a block with a filter's share of 0.4 %, as where looking up single rows costs most; copies take
+ * at most 1.6 % of the rows, and none of a row that fills much of a page by itself. */
+#define RARE_EVENTS_MAX 16
+#define RARE_ROWS_MAX 64
+#define RARE_BYTES_MAX 2048
+
 _Static_assert(WEFT_BATCH_EVENTS_MAX <= WEFT_POSTINGS_BLOCK,
                "a batch ends one block at most, and two are kept");
 
@@ -30,6 +36,8 @@ weft_err_t weft_store_index_open(weft_store_index_t *self, sqlite3 *db, uint64_t
     if (!self->postings) return WEFT_E_NOMEM;
     weft_err_t rc = weft_stmt_prepare(&self->put, db, weft_sql_postings_put);
     if (rc == WEFT_OK) rc = weft_stmt_prepare(&self->forget, db, weft_sql_postings_forget);
+    if (rc == WEFT_OK) rc = weft_stmt_prepare(&self->rare_put, db, weft_sql_rare_put);
+    if (rc == WEFT_OK) rc = weft_stmt_prepare(&self->rare_forget, db, weft_sql_rare_forget);
     if (!whole) self->first = weft_postings_block(head + 1) + 1;
     if (rc == WEFT_OK && whole) rc = s_load(self, db, head);
     return rc;
@@ -38,8 +46,23 @@ weft_err_t weft_store_index_open(weft_store_index_t *self, sqlite3 *db, uint64_t
 void weft_store_index_close(weft_store_index_t *self) {
     weft_stmt_free(&self->put);
     weft_stmt_free(&self->forget);
+    weft_stmt_free(&self->rare_put);
+    weft_stmt_free(&self->rare_forget);
     weft_buf_free(&self->blob);
     weft_postings_destroy(&self->postings);
+}
+
+static weft_err_t s_put_rare(weft_store_index_t *self, uint64_t block) {
+    uint64_t positions[RARE_ROWS_MAX];
+    size_t count = weft_postings_rare(self->postings, block, RARE_EVENTS_MAX, positions,
+                                      RARE_ROWS_MAX);
+    weft_err_t rc = WEFT_OK;
+    for (size_t i = 0; i < count && rc == WEFT_OK; i++) {
+        weft_stmt_bind_bits(&self->rare_put, 1, positions[i]);
+        weft_stmt_bind_int(&self->rare_put, 2, RARE_BYTES_MAX);
+        rc = weft_stmt_run(&self->rare_put);
+    }
+    return rc;
 }
 
 static weft_err_t s_put(weft_store_index_t *self, uint64_t block) {
@@ -48,7 +71,8 @@ static weft_err_t s_put(weft_store_index_t *self, uint64_t block) {
     if (!weft_buf_ok(&self->blob)) return WEFT_E_NOMEM;
     weft_stmt_bind_bits(&self->put, 1, block);
     weft_stmt_bind_blob(&self->put, 2, self->blob.data, self->blob.size);
-    return weft_stmt_run(&self->put);
+    weft_err_t rc = weft_stmt_run(&self->put);
+    return rc == WEFT_OK ? s_put_rare(self, block) : rc;
 }
 
 weft_err_t weft_store_index_add(weft_store_index_t *self, weft_sequencer_t *sequencer) {
@@ -67,5 +91,7 @@ weft_err_t weft_store_index_add(weft_store_index_t *self, weft_sequencer_t *sequ
 
 weft_err_t weft_store_index_forget(weft_store_index_t *self, uint64_t position) {
     weft_stmt_bind_bits(&self->forget, 1, weft_postings_block(position + 1));
-    return weft_stmt_run(&self->forget);
+    weft_stmt_bind_bits(&self->rare_forget, 1, position);
+    weft_err_t rc = weft_stmt_run(&self->forget);
+    return rc == WEFT_OK ? weft_stmt_run(&self->rare_forget) : rc;
 }

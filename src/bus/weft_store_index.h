@@ -1,5 +1,6 @@
-/* weft_store_index: keeps the postings of the log up to date, in the transactions of its rows.
- * A block gets its postings with the row that fills it; what is not full yet is noted in memory, and
+/* weft_store_index: keeps the postings of the log up to date, in the transactions of its rows, and copies of
+ * the rows of rare types side by side, as each of them has a page of its own in the log.
+ * A block gets both with the row that fills it; what is not full yet is noted in memory, and
  * read from the log again at a start. Owned by the store. */
 #ifndef WEFT_STORE_INDEX_H
 #define WEFT_STORE_INDEX_H
@@ -12,7 +13,7 @@
 typedef struct {
     weft_postings_t *postings;
     weft_buf_t blob;
-    weft_stmt_t put, forget;
+    weft_stmt_t put, forget, rare_put, rare_forget;
     uint64_t first; /* no blocks below it get postings */
 } weft_store_index_t;
 

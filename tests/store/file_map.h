@@ -9,19 +9,19 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define FILE_MAP_CLASSES(X)                                      \
-    X(ROW_BODY, "event rows: time, type, chain, event")          \
-    X(ROW_KEY, "event rows: position")                           \
-    X(ROW_HEAD, "event rows: kinds and sizes of columns")        \
-    X(ROW_SIZE, "event rows: size of the whole row")             \
-    X(ROW_LINK, "event rows: link to the rest of a large row")   \
-    X(ROW_NULL, "event rows: kind of the key's column (1)")      \
-    X(ROW_END, "event rows: link at the end of a large row (2)") \
-    X(TREE, "event tree: inner pages")                           \
-    X(PAGE_HEAD, "event tree: heads of pages, places of rows")   \
-    X(OTHER, "other tables: types, readers, postings, schema")   \
-    X(TRUST, "origins and meta: their rows")                     \
-    X(FILE_HEAD, "head of the file")                             \
+#define FILE_MAP_CLASSES(X)                                          \
+    X(ROW_BODY, "event rows: time, type, chain, event")              \
+    X(ROW_KEY, "event rows: position")                               \
+    X(ROW_HEAD, "event rows: kinds and sizes of columns")            \
+    X(ROW_SIZE, "event rows: size of the whole row")                 \
+    X(ROW_LINK, "event rows: link to the rest of a large row")       \
+    X(ROW_NULL, "event rows: kind of the key's column (1)")          \
+    X(ROW_END, "event rows: link at the end of a large row (2)")     \
+    X(TREE, "event tree: inner pages")                               \
+    X(PAGE_HEAD, "event tree: heads of pages, places of rows")       \
+    X(OTHER, "other tables: types, readers, postings, rare, schema") \
+    X(TRUST, "origins and meta: their rows")                         \
+    X(FILE_HEAD, "head of the file")                                 \
     X(FREE, "free space")
 
 /* (1) SQLite keeps NULL in the column that is the row's key and never looks at it. One bit of that byte

@@ -16,11 +16,12 @@ def check(*arguments):
     return done.returncode, done.stdout, done.stderr
 
 
-def filled(name, count=200):
+def filled(name, count=200, rare=None):
+    """Events of two types, or three: one in so many of a.rare."""
     bus = Bus(store(name))
     peer = Peer(bus)
     for n in range(count):
-        peer.emit(b"a.odd" if n % 2 else b"a.even", n)
+        peer.emit(b"a.rare" if rare and n % rare == 7 else b"a.odd" if n % 2 else b"a.even", n)
     peer.wait_ack(count)
     return bus, peer
 
@@ -109,6 +110,36 @@ def test_postings_are_those_of_the_rows():
                    (body + words(chain_after(0, xxh(body))),))
     db.close()
     told("rows 1 to 4096", "not that of the rows")
+
+
+def test_copies_of_rare_rows_are_those_rows():
+    bus, peer = filled("rare", 4096, rare=300)
+    peer.close()
+    bus.stop()
+    path = store("rare/log.db")
+
+    def change(*statements):
+        with sqlite3.connect(path) as db:
+            for statement in statements:
+                db.execute(statement)
+        db.close()
+
+    change("CREATE TABLE saved AS SELECT * FROM rare")
+    with sqlite3.connect(path) as db:
+        copies = [row[0] for row in db.execute("SELECT position FROM rare ORDER BY position")]
+    db.close()
+    assert len(copies) > 5, copies
+    assert check(store("rare"))[0] == 0
+    for damage in ("event = zeroblob(length(event))", "event = CAST(event AS TEXT)", "stored_us = stored_us + 1",
+                   "chain = chain + 1", "before = before + 1", "type = 70000", "position = 5000"):
+        change(f"UPDATE rare SET {damage} WHERE position = {copies[3]}")
+        status, out, errors = check(store("rare"), "--json")
+        report = json.loads(out)
+        assert status == 1 and report["error"] == "CORRUPT", (damage, out, errors)
+        assert f"copy of row {5000 if 'position' in damage else copies[3]} " in report["reason"], (damage, out)
+        change("DELETE FROM rare", "INSERT INTO rare SELECT * FROM saved")
+    change(f"DELETE FROM rare WHERE position = {copies[3]}")  # then the row itself is read
+    assert check(store("rare"))[0] == 0
 
 
 def test_wrong_use():
