@@ -324,8 +324,9 @@ WEFT_API weft_err_t weft_service_schema(weft_service_t *self, const char *const 
                                         size_t count);
 
 /* Handle one event. Runs inside the transaction that also moves the position. Do not begin or end
- * transactions, do not block, and leave no deferred foreign key violated. Anything but WEFT_OK rolls back what it did; the event is tried again
- * with growing pauses and in the end parked together with its subject, or what --on-error says. */
+ * transactions, do not block, and leave no deferred foreign key violated; a statement that it leaves
+ * open is reset. Anything but WEFT_OK rolls back what it did; the event is tried again with growing
+ * pauses and in the end parked together with its subject, or what --on-error says. */
 typedef weft_err_t (*weft_handler_fn)(weft_tx_t *tx, const weft_event_t *event, void *arg);
 /* Call before weft_service_run. Several handlers may match one event: they run in this order.
  * Returns WEFT_OK, WEFT_E_BAD_FILTER, WEFT_E_TOO_BIG (257th filter), WEFT_E_NOMEM. */
@@ -344,13 +345,16 @@ WEFT_API void weft_service_stop(weft_service_t *self, weft_err_t rc);
 WEFT_API weft_err_t weft_service_announce(weft_service_t *self, const char *key, const char *value);
 
 /* Run fn inside one transaction of the service's database; commit if it returns WEFT_OK, else roll
- * back. What it emits is sent after the commit. For writes that come from outside (HTTP).
+ * back. What it emits is sent after the commit, and what it leaves open is reset. For writes that come
+ * from outside (HTTP).
  * Returns what fn returned, WEFT_E_STORE or WEFT_E_FULL (disk). Not from within a transaction
  * (WEFT_E_STATE). */
 typedef weft_err_t (*weft_transaction_fn)(weft_tx_t *tx, void *arg);
 WEFT_API weft_err_t weft_service_transaction(weft_service_t *self, weft_transaction_fn fn,
                                              void *arg);
-/* The service's database, for reads outside a transaction and for preparing statements.
+/* The service's database, for reads outside a transaction and for preparing statements. Reset what you
+ * have read: a statement that stays open lets the WAL grow, and once another process has written, nothing
+ * more is written here.
  * Owned by self; SQLite handle in WAL mode with synchronous=FULL. */
 WEFT_API struct sqlite3 *weft_service_db(weft_service_t *self);
 

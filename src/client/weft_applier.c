@@ -135,6 +135,21 @@ static void s_written(weft_applier_t *self) {
     weft_diag(WEFT_DIAG_INFO, "service.well_again", "path=\"%s\"", self->store->path);
 }
 
+static sqlite3_stmt *s_next_open(const weft_applier_t *self, sqlite3_stmt *stmt) {
+    do stmt = sqlite3_next_stmt(self->store->db, stmt);
+    while (stmt && !sqlite3_stmt_busy(stmt));
+    return stmt;
+}
+
+/* Reset what a handler has left open, as whoever resets before the next use does. With a statement that writes
+ * (RETURNING) SQLite refuses COMMIT and savepoints. One that reads would stay where it stands: the WAL could only
+ * grow, and once another process has written, nothing could be any more. */
+static void s_end_open(weft_applier_t *self) {
+    for (sqlite3_stmt *stmt = NULL; (stmt = s_next_open(self, stmt));)
+        if (!self->read_before || !sqlite3_stmt_readonly(stmt))
+            (void) sqlite3_reset(stmt); /* its writes were done at its first step */
+}
+
 weft_err_t weft_applier_tx_begin(weft_applier_t *self) {
     WEFT_ASSERT(!self->in_transaction);
     weft_err_t rc = weft_stmt_run(&self->begin);
@@ -145,6 +160,7 @@ weft_err_t weft_applier_tx_begin(weft_applier_t *self) {
     self->before = sqlite3_total_changes64(self->store->db);
     self->in_transaction = true;
     self->ended = false;
+    self->read_before = s_next_open(self, NULL) != NULL;
     self->parked_now = 0;
     weft_outbox_rewind(self->outbox, 0);
     return WEFT_OK;
@@ -155,6 +171,7 @@ void weft_applier_tx_rollback(weft_applier_t *self) {
         weft_err_t why = weft_db_error(self->store->db, sqlite3_extended_errcode(self->store->db));
         self->trouble = why != WEFT_OK ? why : WEFT_E_STORE;
     }
+    s_end_open(self);
     (void) weft_db_exec(self->store->db, "ROLLBACK"); /* fails only if SQLite has done it already */
     weft_outbox_rewind(self->outbox, 0);
     self->in_transaction = false;
@@ -162,6 +179,7 @@ void weft_applier_tx_rollback(weft_applier_t *self) {
 
 weft_err_t weft_applier_tx_commit(weft_applier_t *self) {
     WEFT_CRASH_POINT("applier.committing");
+    s_end_open(self);
     weft_err_t rc = self->ended ? WEFT_E_STORE : weft_outbox_committing(self->outbox);
     self->committing = true;
     int64_t began_us = weft_os_monotonic_us();
@@ -342,10 +360,11 @@ static weft_err_t s_event_in_savepoint(weft_applier_t *self, const weft_event_t 
     weft_err_t rc = weft_db_exec(self->store->db, "SAVEPOINT weft_event");
     if (rc != WEFT_OK) return WEFT_E_STORE;
     rc = s_event(self, event);
-    if (rc == WEFT_OK) return weft_db_exec(self->store->db, "RELEASE weft_event");
     if (rc == WEFT_E_PARKED_FULL) return rc;
-    if (s_is_disk_trouble(self, rc)) return WEFT_E_STORE;
-    if (s_is_gone(self)) return WEFT_E_HANDLER;
+    if (rc != WEFT_OK && s_is_disk_trouble(self, rc)) return WEFT_E_STORE;
+    if (rc != WEFT_OK && s_is_gone(self)) return WEFT_E_HANDLER;
+    s_end_open(self);
+    if (rc == WEFT_OK) return weft_db_exec(self->store->db, "RELEASE weft_event");
     if (weft_db_exec(self->store->db, "ROLLBACK TO weft_event; RELEASE weft_event") != WEFT_OK)
         return WEFT_E_STORE;
     weft_outbox_rewind(self->outbox, added);

@@ -28,6 +28,7 @@ struct weft_applier {
     weft_on_error_t on_error;
     bool in_transaction, committing;
     bool ended;           /* the transaction at hand, but not by us: by SQLite, or by a handler */
+    bool read_before;     /* statements were open when it began: another's reads, not a handler's */
     weft_err_t trouble;   /* WEFT_OK, or why the last write did not come into the database */
     sqlite3_int64 before; /* rows changed on the connection before the transaction at hand */
     weft_map_t *parked_subjects;
