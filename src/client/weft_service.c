@@ -45,8 +45,8 @@ static weft_err_t s_parse(weft_service_t *self, int argc, char **argv, const wef
          &self->adopt_log},
         {"new-origin", NULL, "if the log refuses this database's events: send on as a new origin",
          NULL, &self->new_origin},
-        {"diag-format", WEFT_DIAG_FORMS,
-         "how diagnostics look (default $WEFT_DIAG_FORMAT, or text)", NULL, &self->diag_format},
+        {"diag-format", "FORM", WEFT_DIAG_FORMS " (default $WEFT_DIAG_FORMAT, or text)", NULL,
+         &self->diag_format},
     };
     weft_diag_form_t form;
     weft_err_t rc = weft_options_parse(self->name, "A weft service.", argc, argv, own,

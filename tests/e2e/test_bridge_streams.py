@@ -179,7 +179,8 @@ def test_a_stalled_stream_is_cut_and_costs_little(mesh):
     before = s_memory(bridge)
     s_publish(mesh, 0, events, padding="x" * 1000)
     behind = [sse.Stream(bridge.http, "/events/stream?after=0", buffer=4096) for _ in range(count)]
-    reads.wait("all events", lambda s: s.size > 1000 * events and b'"n":%d,' % (events - 1) in s.body[-3000:], 180)
+    reads.wait("all events", lambda s: s.size > 1000 * events and b'"n":%d,' % (events - 1) in s.body[-3000:]
+               and s.body.endswith(b"\n\n"), 180)
     more = (s_memory(bridge) - before) / 1e6
     print(f"  {2 * count} stalled streams, {reads.size / 1e6:.0f} MB of events: {more:.1f} MB more")
     # Under a sanitizer memory that was given back is kept for a while.
