@@ -11,6 +11,7 @@ While the file "go" is there, events are made. All programs have crash points (s
 Whether things came right is judged from outside, by checker.py; what is waited for is read from the
 databases, too, so that nobody has to be asked."""
 
+import contextlib
 import json
 import os
 import re
@@ -109,7 +110,14 @@ class World:
     def start(self):
         for process in self.processes.values():
             process.start()
+        if self.keep:
+            self.wait("the bus has written down who reads, and forgets nothing that they lack",
+                      self.readers_known, CONVERGE_SECONDS)
         self.load(True)
+
+    def readers_known(self):
+        with contextlib.closing(sqlite3.connect(f"file:{self.log_path()}?mode=ro", uri=True)) as db:
+            return {name for (name,) in db.execute("SELECT name FROM readers")} >= {name for name, cast in self.cast.items() if cast[0]}
 
     def load(self, on):
         if on:

@@ -110,7 +110,8 @@ def test_connections_that_say_nothing():
 
 def test_connections_beyond_the_cap_are_refused_without_spinning():
     _, idle, counters = attack("silent", ("--connections", "60"), 600)
-    assert counters["connections_refused"] > 0 and counters["connections"] <= 3 * 60 + 60, counters
+    # Those of the moment that it has not refused yet come on top; without a cap there would be 1,800.
+    assert counters["connections_refused"] > 0 and counters["connections"] <= 3 * 60 + 300, counters
     assert idle < 0.5, idle  # a loop that spins uses a core
 
 
