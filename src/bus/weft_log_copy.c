@@ -23,8 +23,8 @@
 #define PIECE_ROWS_MAX 1000
 #define PIECE_ROWS_MIN 4
 #define PIECE_US 5000
-#define LOOK_US \
-    1000000 /* each second that did not bring the copy nearer to its end doubles the pieces */
+/* each second that did not bring the copy nearer to its end doubles the pieces */
+#define LOOK_US 1000000
 #define PUSH (SYNC_FILE_RANGE_WAIT_BEFORE | SYNC_FILE_RANGE_WRITE | SYNC_FILE_RANGE_WAIT_AFTER)
 
 typedef struct {

@@ -60,7 +60,7 @@ static void a_conflict_that_rolls_all_back_parks_its_event_alone(void **state) {
     s_expect_second_parked("ended");
 }
 
-/* Nobody can tell it from what SQLite does on a failing disk, so it is not parked. */
+/* It passes for what SQLite does on a failing disk, so it is not parked. */
 static void
 a_handler_that_ends_the_transaction_and_begins_one_gets_nowhere_and_loses_nothing(void **state) {
     (void) state;
