@@ -76,8 +76,7 @@ static weft_err_t s_take_reply(weft_ask_t *self, const weft_ask_kind_t *kind, ui
     weft_command_t command;
     for (;;) {
         s_drop_reply(self);
-        if (!weft_net_readable(self->link.control) ||
-            weft_link_recv(&self->link, self->frames, &self->count, &command) != WEFT_OK) {
+        if (weft_link_recv(&self->link, self->frames, &self->count, &command) != WEFT_OK) {
             self->count = 0;
             return WEFT_E_AGAIN;
         }

@@ -166,8 +166,7 @@ static void s_read_control(weft_relay_t *self) {
     zmq_msg_t frames[3];
     unsigned count;
     weft_command_t command;
-    while (weft_net_readable(self->link.control) &&
-           weft_link_recv(&self->link, frames, &count, &command) == WEFT_OK) {
+    while (weft_link_recv(&self->link, frames, &count, &command) == WEFT_OK) {
         if (command != WEFT_COMMAND_NONE && !s_is_told(self, command, &frames[1]))
             s_on_reply(self, command, &frames[1]);
         weft_net_close_frames(frames, count, 3);
@@ -177,8 +176,7 @@ static void s_read_control(weft_relay_t *self) {
 static void s_read_acks(weft_relay_t *self) {
     zmq_msg_t frames[2];
     unsigned count;
-    while (self->acks && weft_net_readable(self->acks) &&
-           weft_net_recv(self->acks, frames, 2, &count) == WEFT_OK) {
+    while (self->acks && weft_net_recv(self->acks, frames, 2, &count) == WEFT_OK) {
         weft_ack_t ack;
         if (count == 2 && zmq_msg_size(&frames[0]) == WEFT_TOPIC_ACK_BYTES &&
             weft_ack_decode(zmq_msg_data(&frames[1]), zmq_msg_size(&frames[1]), &ack) == WEFT_OK)
@@ -192,8 +190,7 @@ static void s_read_acks(weft_relay_t *self) {
 static void s_read_subscriptions(weft_relay_t *self) {
     zmq_msg_t frame;
     unsigned count;
-    while (self->ingest && weft_net_readable(self->ingest) &&
-           weft_net_recv(self->ingest, &frame, 1, &count) == WEFT_OK) {
+    while (self->ingest && weft_net_recv(self->ingest, &frame, 1, &count) == WEFT_OK) {
         if (zmq_msg_size(&frame) == 1)
             weft_publisher_path(self->publisher, weft_os_monotonic_ms(),
                                 *(const uint8_t *) zmq_msg_data(&frame) == 1);

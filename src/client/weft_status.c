@@ -95,9 +95,7 @@ static weft_err_t s_answer(weft_link_t *link, uint64_t id, char **out) {
     zmq_msg_t frames[3];
     unsigned count;
     weft_command_t command;
-    weft_err_t rc = WEFT_E_AGAIN;
-    if (!weft_net_readable(link->control)) return rc;
-    rc = weft_link_recv(link, frames, &count, &command);
+    weft_err_t rc = weft_link_recv(link, frames, &count, &command);
     if (rc != WEFT_OK) return rc;
     if (command == WEFT_COMMAND_STATE) {
         rc = s_state(&frames[1], id, out);

@@ -141,19 +141,16 @@ static void s_on_live(weft_sub_t *self, zmq_msg_t *frames, unsigned count) {
     } /* else an ack that a filter of everything lets through */
 }
 
-static bool s_read_live(weft_sub_t *self) {
+static void s_read_live(weft_sub_t *self) {
     zmq_msg_t frames[2];
     unsigned count;
-    bool any = false;
-    /* asked for its events also while it stays unread (S5), or its descriptor would stay readable */
-    while (self->live && weft_net_readable(self->live) &&
-           weft_subscriber_wants_live(self->subscriber) &&
-           weft_net_recv(self->live, frames, 2, &count) == WEFT_OK) {
+    while (self->live && weft_subscriber_wants_live(self->subscriber)) {
+        if (weft_net_recv(self->live, frames, 2, &count) != WEFT_OK) return;
         s_on_live(self, frames, count);
         weft_net_close_frames(frames, count, 2);
-        any = true;
     }
-    return any;
+    /* asked for its events also while it stays unread (S5), or its descriptor would stay readable */
+    if (self->live) (void) weft_net_readable(self->live);
 }
 
 /* ---- control */
@@ -221,8 +218,7 @@ static bool s_read_control(weft_sub_t *self) {
     unsigned count;
     weft_command_t command;
     bool any = false;
-    while (weft_net_readable(self->link.control) &&
-           weft_link_recv(&self->link, frames, &count, &command) == WEFT_OK) {
+    while (weft_link_recv(&self->link, frames, &count, &command) == WEFT_OK) {
         switch (command) {
         case WEFT_COMMAND_WELCOME:
             s_on_welcome(self, zmq_msg_data(&frames[1]), zmq_msg_size(&frames[1]));
@@ -244,7 +240,7 @@ static weft_err_t s_step(weft_sub_t *self) {
     bool more;
     do {
         more = s_read_control(self);
-        if (s_read_live(self)) more = true; /* before next: what waits there ends a silence */
+        s_read_live(self); /* before next: what waits there ends a silence */
         while (s_act(self)) more = true;
     } while (more);
     weft_link_arm(&self->link, weft_subscriber_deadline(self->subscriber));
