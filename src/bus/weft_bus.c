@@ -6,6 +6,7 @@
 
 #include "weft_assert.h"
 #include "weft_bus_sockets.h"
+#include "weft_checkpointer.h"
 #include "weft_control_server.h"
 #include "weft_crash.h"
 #include "weft_fanout.h"
@@ -24,7 +25,7 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
-#define LOOK_US 100  /* a publisher that waits for each event has sent the next one by then */
+#define LOOK_US 300  /* a publisher that waits for each event has sent the next one by then */
 #define LEAVE_MS 200 /* at the end the last records and acks may still go out */
 
 struct weft_bus {
@@ -42,6 +43,10 @@ struct weft_bus {
     weft_bus_stats_t stats;
     weft_trimmer_t trimmer;
     int64_t record_due_ms;
+    bool alone; /* the last batch was one event */
+    weft_checkpointer_t *checkpointer;
+    bool moving;             /* it has something in hand, or has ended with it */
+    int64_t committed_us;    /* monotonic, the last batch */
     int64_t look_until_us;   /* for the event behind a lone one */
     void (*turn)(void *arg); /* may be NULL */
     void *turn_arg;
@@ -131,6 +136,8 @@ weft_err_t weft_bus_new(weft_bus_t **out, const weft_bus_config_t *config, char 
                                weft_gate_cap(config->connections), reason, reason_size);
     if (rc != WEFT_OK) goto out;
     rc = s_open_core(self);
+    if (rc == WEFT_OK)
+        rc = weft_checkpointer_new(&self->checkpointer, weft_store_path(self->store), config->full);
     if (rc == WEFT_OK) rc = s_open_indexer(self);
     if (rc == WEFT_OK) rc = s_open_control(self, config);
     if (rc != WEFT_OK) {
@@ -160,6 +167,7 @@ void weft_bus_destroy(weft_bus_t **self_p) {
     weft_ingest_destroy(&self->ingest);
     weft_fanout_destroy(&self->fanout);
     weft_sequencer_destroy(&self->sequencer);
+    weft_checkpointer_destroy(&self->checkpointer);
     weft_store_destroy(&self->store);
     if (self->own_context && self->context)
         while (zmq_ctx_term(self->context) != 0 && errno == EINTR) continue;
@@ -254,11 +262,15 @@ static bool s_commit(weft_bus_t *self) {
         return false;
     }
     weft_sequencer_commit(self->sequencer);
-    int64_t took_us = weft_os_monotonic_us() - began_us;
+    int64_t now_us = weft_os_monotonic_us(), took_us = now_us - began_us;
+    self->alone = count == 1;
+    /* a publisher that waits for each event? then the next one comes as soon as this one did */
+    if (self->alone && began_us - self->committed_us < LOOK_US)
+        self->look_until_us = now_us + LOOK_US;
+    self->committed_us = now_us;
     weft_bus_stat_add(&self->stats.commits, 1);
     weft_histogram_add(&self->stats.commit_us, (uint64_t) took_us);
     weft_histogram_add(&self->stats.batch_events, count);
-    if (count == 1) self->look_until_us = weft_os_monotonic_us() + LOOK_US;
     weft_bus_stat_set(&self->stats.head, weft_sequencer_position(self->sequencer));
     weft_bus_stat_set(&self->stats.wal_bytes, weft_store_wal_bytes(self->store));
     weft_diag(WEFT_DIAG_DEBUG, "bus.commit", "events=%zu us=%lld", count, (long long) took_us);
@@ -319,11 +331,28 @@ static void s_orders(weft_bus_t *self) {
     s_put_readers(self, readers, count);
 }
 
+/* Failures are the store's trouble. Most of the WAL is moved while commits go on, if they have to: for a publisher
+ * that waits for each event, a pause between two is better than some that take longer. */
+static void s_checkpoint(weft_bus_t *self) {
+    weft_err_t rc;
+    bool must, due = weft_store_checkpoint_due(self->store, &must);
+    if (due && !self->moving && !self->alone) {
+        weft_checkpointer_start(self->checkpointer);
+        self->moving = true;
+    }
+    if (self->moving) {
+        if (!weft_checkpointer_ended(self->checkpointer, must, &rc)) return;
+        (void) weft_store_moved(self->store, rc);
+    }
+    (void) weft_store_checkpoint(self->store);
+    self->moving = self->moving && weft_store_checkpoint_due(self->store, &must);
+}
+
 static void s_upkeep(weft_bus_t *self, bool orders) {
     if (orders) s_orders(self);
     weft_trimmer_step(&self->trimmer, weft_sequencer_position(self->sequencer));
     weft_bus_stat_set(&self->stats.first, weft_store_anchor(self->store));
-    (void) weft_store_checkpoint(self->store); /* its failure is the store's trouble */
+    s_checkpoint(self);
     s_note_trouble(self);
 }
 

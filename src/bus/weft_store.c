@@ -38,6 +38,7 @@ struct weft_store {
     int64_t last_type; /* highest id in types */
     bool full;         /* commits of events wait for the disk */
     bool block_whole;  /* the block that was not full at the start */
+    weft_stmt_t begin, commit;
     weft_stmt_t insert, insert_many, type_insert, origin, origin_put;
     weft_stmt_t look, forget, meta_put, reader_put, readers_forget;
     weft_store_index_t index;
@@ -148,6 +149,8 @@ static weft_err_t s_prepare(weft_store_t *self) {
         weft_stmt_t *stmt;
         const char *sql;
     } all[] = {
+        {&self->begin, "BEGIN IMMEDIATE"},
+        {&self->commit, "COMMIT"},
         {&self->insert, weft_sql_event_insert},
         {&self->insert_many, weft_sql_event_insert_many},
         {&self->type_insert, weft_sql_type_insert},
@@ -217,6 +220,8 @@ out:
 void weft_store_destroy(weft_store_t **self_p) {
     weft_store_t *self = *self_p;
     if (!self) return;
+    weft_stmt_free(&self->begin);
+    weft_stmt_free(&self->commit);
     weft_stmt_free(&self->insert);
     weft_stmt_free(&self->insert_many);
     weft_stmt_free(&self->type_insert);
@@ -416,14 +421,14 @@ weft_err_t weft_store_append(weft_store_t *self, weft_sequencer_t *sequencer) {
     int64_t last_type = self->last_type;
     uint64_t added = 0;
     weft_log_meta_t meta = self->meta;
-    weft_err_t rc = weft_db_exec(self->db, "BEGIN IMMEDIATE");
+    weft_err_t rc = weft_stmt_run(&self->begin);
     if (rc == WEFT_OK) rc = s_put_types(self, sequencer, &last_type);
     if (rc == WEFT_OK) rc = s_put_rows(self, sequencer);
     if (rc == WEFT_OK) rc = weft_store_index_add(&self->index, sequencer);
     if (rc == WEFT_OK) rc = s_put_origins(self, sequencer, &added);
     if (rc == WEFT_OK) rc = s_count_origins(self, &meta, added);
     WEFT_CRASH_POINT("store.written");
-    if (rc == WEFT_OK) rc = weft_db_exec(self->db, "COMMIT");
+    if (rc == WEFT_OK) rc = weft_stmt_run(&self->commit);
     if (rc != WEFT_OK) {
         s_trouble(self, rc);
         s_roll_back(self);
@@ -537,16 +542,23 @@ static weft_err_t s_checkpoint(weft_store_t *self) {
     return weft_db_error(self->db, sql);
 }
 
-weft_err_t weft_store_checkpoint(weft_store_t *self) {
+bool weft_store_checkpoint_due(weft_store_t *self, bool *must) {
     if (self->wal_pages < self->wal_pages_held) self->wal_pages_held = 0; /* it has begun anew */
-    if (self->wal_pages - self->wal_pages_held < self->wal_pages_target) return WEFT_OK;
-    bool must = self->wal_pages >= 2 * self->wal_pages_target;
+    *must = self->wal_pages >= 2 * self->wal_pages_target;
+    return self->wal_pages - self->wal_pages_held >= self->wal_pages_target;
+}
+
+weft_err_t weft_store_checkpoint(weft_store_t *self) {
+    bool must;
+    if (!weft_store_checkpoint_due(self, &must)) return WEFT_OK;
     if (!weft_turnstile_shut(self->turnstile, must)) return WEFT_OK;
     weft_err_t rc = s_checkpoint(self);
     weft_turnstile_open(self->turnstile);
-    /* Busy readers and a full disk pass: what is committed stays in the WAL. A failed sync does not. */
-    if (rc == WEFT_OK || rc == WEFT_E_LOCKED || rc == WEFT_E_FULL) return WEFT_OK;
-    return s_trouble(self, rc);
+    return weft_store_moved(self, rc);
+}
+
+weft_err_t weft_store_moved(weft_store_t *self, weft_err_t rc) {
+    return rc == WEFT_OK || s_passes(rc) ? WEFT_OK : s_trouble(self, rc);
 }
 
 uint64_t weft_store_wal_bytes(const weft_store_t *self) {

@@ -56,6 +56,11 @@ weft_turnstile_t *weft_store_turnstile(const weft_store_t *self);
  * after the acks. From WEFT_STORE_WAL_TARGET bytes on it does so if nobody reads just then; from
  * WEFT_STORE_WAL_MOST on it waits for the read in hand. */
 weft_err_t weft_store_checkpoint(weft_store_t *self);
+/* Would it? must out: also wait for a read. */
+bool weft_store_checkpoint_due(weft_store_t *self, bool *must);
+/* How another thread's checkpoint ended (weft_checkpointer). Busy readers and a full disk pass: what is
+ * committed stays in the WAL. A failed sync does not. */
+weft_err_t weft_store_moved(weft_store_t *self, weft_err_t rc);
 /* Bytes in the WAL after the last commit. */
 uint64_t weft_store_wal_bytes(const weft_store_t *self);
 /* The events of a moment wait for a checkpoint: with 16 MiB that was the p99 of a bus close to its capacity,
