@@ -8,7 +8,7 @@
 
 #include <stdbool.h>
 
-#define BENCH_METRICS_MAX 4
+#define BENCH_METRICS_MAX 5
 
 /* What one measurement gave, by metric of the row. */
 typedef struct {
