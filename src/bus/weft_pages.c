@@ -15,7 +15,8 @@ typedef struct {
     weft_buf_t filters; /* as they came */
     zmq_msg_t body;     /* shared with ZeroMQ's queues: no copy for each reader */
     weft_log_page_t page;
-    uint64_t used; /* when: the longest unused one makes room */
+    uint64_t used; /* when it was last served */
+    uint64_t read; /* when: the one that was read first makes room */
 } weft_pages_slot_t;
 
 struct weft_pages {
@@ -59,9 +60,11 @@ static weft_pages_slot_t *s_find(weft_pages_t *self, uint64_t from, uint64_t max
             slot->max_bytes == max_bytes && slot->filters.size == filters.size &&
             memcmp(slot->filters.data, filters.data, filters.size) == 0)
             return slot;
-        if (slot != self->last && (!oldest || slot->used < oldest->used)) oldest = slot;
+        /* by use, what the last of four readers has passed would push out what he wants next */
+        if (slot != self->last && (!oldest || slot->read < oldest->read)) oldest = slot;
     }
     oldest->there = false;
+    oldest->read = ++self->clock;
     oldest->from = from;
     oldest->max_events = max_events;
     oldest->max_bytes = max_bytes;
@@ -154,6 +157,7 @@ void weft_pages_tick(weft_pages_t *self) {
         weft_pages_slot_t *slot = &self->slots[i];
         if (slot->used > self->ticked) continue;
         slot->there = false;
+        slot->read = 0;
         (void) s_hand_over(&(weft_buf_t){0}, &slot->body);
         if (slot == self->last) self->last = NULL;
     }

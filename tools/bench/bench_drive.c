@@ -114,17 +114,21 @@ void bench_drive(const bench_drive_t *what, bench_driven_t *out) {
     bench_run_remove(server.dir);
 }
 
-double bench_capacity(void) {
-    static double capacity;
-    bench_series_t rates = {0};
-    bench_driven_t driven;
+double bench_capacity_now(void) {
+    static bench_driven_t driven;
     bench_drive_t drive = {.system = &bench_weft,
                            .subscribers = 1,
                            .load.seconds = bench_run_by_scale(0.05, 0.5, 1.5)};
+    bench_drive(&drive, &driven);
+    return driven.acked_s;
+}
+
+double bench_capacity(void) {
+    static double capacity;
+    bench_series_t rates = {0};
     for (int i = 0; i < 3 && capacity == 0; i++) {
         bench_progress("capacity: %d of 3", i + 1);
-        bench_drive(&drive, &driven);
-        bench_series_add(&rates, driven.acked_s);
+        bench_series_add(&rates, bench_capacity_now());
     }
     if (capacity == 0) capacity = bench_series_median(&rates);
     return capacity;

@@ -28,8 +28,9 @@ typedef struct {
 void bench_drive(const bench_drive_t *what, bench_driven_t *out);
 
 /* Acknowledged events a second of weft with one publisher and one live subscriber: what shares of
- * capacity refer to. Measured once a run. */
+ * capacity refer to. _now: measured by this call; else once a run. */
 double bench_capacity(void);
+double bench_capacity_now(void);
 
 /* CPU time of a process with all its threads, in ns. */
 double bench_cpu_ns(const bench_server_t *server);
