@@ -151,10 +151,33 @@ static void what_nobody_asks_for_is_forgotten(void **state) {
     stop_asking(&a);
 }
 
+/* One reader is so many pages behind another, for as long again: what they share is read once. */
+static void who_lags_finds_what_others_read(void **state) {
+    enum { BEHIND = 24, STEPS = 30 };
+    fixture_t *f = *state;
+    asking_t a;
+    uint64_t places[BEHIND + STEPS + 1] = {0}, chains[BEHIND + STEPS + 1] = {0};
+    assert_rc(fixture_append(f, 1, 1, 4000), WEFT_OK);
+    ask_for(&a, f, ">");
+    for (unsigned i = 0; i < BEHIND + STEPS; i++) {
+        assert_rc(get(&a, places[i], chains[i]), WEFT_OK);
+        places[i + 1] = a.page.next;
+        chains[i + 1] = a.page.chain;
+        assert_true(a.page.next < a.head.position);
+        if (i < BEHIND) continue;
+        unsigned behind = i - BEHIND;
+        assert_rc(get(&a, places[behind], chains[behind]), WEFT_OK);
+        assert_int_equal(weft_pages_again(a.pages), behind + 1);
+    }
+    stop_asking(&a);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(next_page_is_read_ahead, fixture_set_up, fixture_tear_down),
         cmocka_unit_test_setup_teardown(other_filters_are_another_page, fixture_set_up,
+                                        fixture_tear_down),
+        cmocka_unit_test_setup_teardown(who_lags_finds_what_others_read, fixture_set_up,
                                         fixture_tear_down),
         cmocka_unit_test_setup_teardown(page_at_the_head_grows, fixture_set_up, fixture_tear_down),
         cmocka_unit_test_setup_teardown(place_is_checked_all_the_same, fixture_set_up,
