@@ -5,7 +5,6 @@
 #include "bench_system.h"
 #include "bench_table.h"
 
-#include <poll.h>
 #include <sched.h>
 #include <stdio.h>
 #include <zmq.h>
