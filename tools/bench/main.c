@@ -27,7 +27,7 @@ static void s_help(void) {
     printf(
         "usage: weft-bench [option...]\n\n"
         "  --only NAME    one row of those below\n"
-        "  --quick        shorter, three rounds: under two minutes\n"
+        "  --quick        shorter, three rounds: two minutes and some\n"
         "  --tiny         as little as shows that it works\n"
         "  --rounds N     rounds of each comparison (default 7)\n"
         "  --json FILE    the figures by name\n"
